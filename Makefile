@@ -1,0 +1,60 @@
+# From nothing to a figure:  make fig6      any Snakemake target works, with ARGS="--config scale=small"
+# From nothing to the tests: make test
+# Needs git, make and Python 3.11 or newer; everything else is installed under .venv/, pinned and hashed.
+
+PYTHON ?= python3
+ENVS := workflow torch convex figures
+BIN := .venv/workflow/bin
+CORES ?= all
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup lint test bench report docs lock
+.DEFAULT_GOAL := all
+
+# Whatever is not named below is Snakemake's: a figure, a paper, a file.
+.DEFAULT:
+	@$(MAKE) --no-print-directory setup
+	snakemake --cores $(CORES) $@ $(ARGS)
+
+all: setup
+	snakemake --cores $(CORES) $(ARGS)
+
+setup: $(ENVS:%=.venv/%/.installed)
+
+.venv/workflow/.installed: envs/workflow.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: $(PYTHON) is older. Name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv --clear $(@D) || \
+		{ echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/%/.installed: envs/%.txt | .venv/workflow/.installed
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(@D)/bin/python $<
+	@touch $@
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile rules workflow/Snakefile
+	snakemake --lint
+
+# Each environment tests its own part of the library.
+test: lint
+	for env in torch convex figures workflow; do .venv/$$env/bin/python -m pytest -q tests/$$env || exit 1; done
+
+# One comparison, two things measured in one run: make bench NAME=layer_peeled_sweep
+bench: setup
+	PYTHONPATH=workflow .venv/$(or $(ENV),$(shell sed -n 's/^Environment: //p' benchmarks/$(NAME).py))/bin/python benchmarks/$(NAME).py
+
+report: all
+	snakemake --report results/$(or $(SCALE),demo)/report.html $(ARGS)
+
+# What is generated from the code: the tables of config/README.md, the pins of envs/.
+docs: setup
+	PYTHONPATH=workflow $(BIN)/python workflow/scripts/document_config.py config/README.md
+
+lock: setup
+	for env in $(ENVS); do $(BIN)/python envs/pip_requirements.py envs/$$env.yaml | \
+		uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --quiet -o envs/$$env.txt; done

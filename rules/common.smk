@@ -1,0 +1,137 @@
+# Configuration, environments, and the paths that every stage shares.
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
+
+ROOT = Path(workflow.current_basedir).resolve().parent
+
+# Jobs find the library and their scripts here, whatever folder Snakemake was started in.
+os.environ["PYTHONPATH"] = str(ROOT / "workflow")
+sys.path.insert(0, str(ROOT / "workflow"))
+
+try:
+    from collapse.config import load_config
+    from collapse.grid import combinations, subset_name
+    from collapse.paper import PaperAtScale, load_paper
+    from collapse.strict import ConfigError
+except ModuleNotFoundError as error:
+    raise WorkflowError(
+        f"{error.name} is missing beside Snakemake. Run from the environment of envs/workflow.yaml: "
+        f"'make setup', then 'source .venv/workflow/bin/activate'; or conda env create -f envs/workflow.yaml"
+    )
+
+# Which Python a rule's shell command starts: that of its own environment. These are environment variables, not params:
+# switching between conda and the virtual environments must not look like a change of the result.
+MANAGED = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(
+    workflow.deployment_settings.deployment_method
+)
+for env in ("torch", "convex", "figures"):
+    os.environ[f"PY_{env.upper()}"] = "python" if MANAGED else str(ROOT / ".venv" / env / "bin" / "python")
+
+# One thread a job unless its rule asks for more: NumPy and torch would each take every core.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+try:
+    CONFIG = load_config(config, ROOT / "config" / "papers")
+    PAPERS = [load_paper(path) for path in sorted((ROOT / "config" / "papers").glob("*.yaml"))]
+    PLANS = {
+        paper.name: PaperAtScale(paper, CONFIG.scale, CONFIG.seeds, CONFIG.protocol)
+        for paper in PAPERS
+        if CONFIG.scale in paper.scales
+    }
+except ConfigError as error:
+    raise WorkflowError(str(error))
+config.update(CONFIG.model_dump())
+
+RESULTS = f"{CONFIG.results}/{CONFIG.scale}"
+DATA = f"{CONFIG.results}/data/{{dataset}}"
+CELL = "{paper}/{dataset}/{model}/{variant}"
+RUN = f"{RESULTS}/runs/{CELL}/seed-{{seed}}"
+RUN_KEYS = ("paper", "dataset", "model", "variant")
+SUBSETS = {
+    (recipe.dataset, subset_name(recipe)): recipe
+    for plan in PLANS.values()
+    for recipe in plan.recipes.values()
+}
+
+
+wildcard_constraints:
+    paper="[a-z][a-z0-9_]*",
+    dataset="[a-z0-9_]+",
+    model="[a-z0-9_]+",
+    variant="[^/]+",
+    seed="[0-9]+",
+    figure="[a-z0-9_]+",
+
+
+# What a job that makes runs is called after: a run, or a cell where one job makes all its seeds.
+JOB = "" if CONFIG.bundled else "/seed-{seed}"
+
+
+def per_seed(path):
+    """Outputs of a job that makes runs: those of one run, or of all the seeds of a cell where they are bundled."""
+    return expand(path, seed=CONFIG.seeds, allow_missing=True) if CONFIG.bundled else path
+
+
+def seeds_of(wildcards):
+    """Seeds that a job makes, in the order of its outputs."""
+    return [int(wildcards.seed)] if "seed" in wildcards.keys() else CONFIG.seeds
+
+
+def recipe_of(wildcards):
+    """Recipe of a job that makes runs, but for the seed."""
+    return PLANS[wildcards.paper].recipes[f"{wildcards.dataset}/{wildcards.model}/{wildcards.variant}"]
+
+
+def subsets_of(wildcards):
+    """Index files of the runs that a job makes, one a seed."""
+    recipe = recipe_of(wildcards)
+    return expand(
+        f"{DATA}/subsets/{subset_name(recipe)}/seed-{{seed}}.csv", dataset=recipe.dataset, seed=seeds_of(wildcards)
+    )
+
+
+def run_folders(wildcards):
+    """Folders of the runs that a job makes, one a seed."""
+    return expand(RUN, seed=seeds_of(wildcards), **{key: wildcards[key] for key in RUN_KEYS})
+
+
+def runs_of(plan, table, file):
+    """`file` of every run that a measured table reads, each once."""
+    cells = dict.fromkeys(plan.cells[table])
+    return [f"{RESULTS}/runs/{plan.paper.name}/{cell}/seed-{seed}/{file}" for cell in cells for seed in CONFIG.seeds]
+
+
+def figure_outputs(plan, figure):
+    """What the target of one figure makes: the figure, and the verdicts on its claims."""
+    name = f"{plan.paper.name}/{figure}"
+    drawn = [f"{RESULTS}/figures/{name}.{suffix}" for suffix in ("pdf", "png")]
+    return drawn + [f"{RESULTS}/claims/{name}.csv"]
+
+
+def paper_outputs(plan):
+    """What the target of one paper makes."""
+    drawn = [output for figure in plan.figures() for output in figure_outputs(plan, figure)]
+    return drawn + [f"{RESULTS}/claims/{plan.paper.name}.csv"]
+
+
+def explain_target(wildcards):
+    """Stop at a misspelt target, before anything runs, and name the targets there are."""
+    target = wildcards.unknown
+    elsewhere = [
+        name
+        for paper in PAPERS
+        for name, scale in paper.scales.items()
+        for figure, entry in paper.figures.items()
+        if target in (figure, f"{paper.name}_{figure}") and set(entry.tables) <= set(scale.tables)
+    ]
+    if elsewhere:
+        raise WorkflowError(f"{target} is not drawn at scale {CONFIG.scale}, only at {', '.join(elsewhere)}")
+    short = PLANS[CONFIG.paper].figures() if CONFIG.paper in PLANS else []
+    full = [f"{name}_{figure}" for name, plan in PLANS.items() for figure in plan.figures()]
+    raise WorkflowError(f"unknown target {target}; valid choices: all, {', '.join([*short, *PLANS, *full])}")

@@ -1,0 +1,24 @@
+# Checkpoints to statistics: the forward passes, and the class statistics every metric needs.
+
+
+rule extract:
+    input:
+        manifest=f"{DATA}/manifest.json",
+        images=ancient([f"{DATA}/train.safetensors", f"{DATA}/test.safetensors"]),
+        rows=subsets_of,
+        run=per_seed(f"{RUN}/run.json"),
+        recipe=per_seed(f"{RUN}/recipe.json"),
+        checkpoints=ancient(per_seed(f"{RUN}/checkpoints")),
+    output:
+        per_seed(f"{RUN}/statistics.safetensors"),
+    log:
+        f"{RESULTS}/logs/extract/{CELL}{JOB}.log",
+    params:
+        dataset=subpath(input.manifest, parent=True),
+        folders=run_folders,
+    threads: CONFIG.threads
+    conda:
+        "../envs/torch.yaml"
+    shell:
+        "$PY_TORCH -P -m scripts.extract --dataset {params.dataset:q} --rows {input.rows:q} --runs {params.folders:q} "
+        "--out {output:q} --device {config[device]} --threads {threads} 2>&1 | tee {log:q}"

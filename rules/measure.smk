@@ -1,0 +1,14 @@
+# Statistics to metrics: no network, no image, so a new metric costs seconds.
+
+
+rule measure:
+    input:
+        per_seed(f"{RUN}/statistics.safetensors"),
+    output:
+        per_seed(f"{RUN}/metrics.csv"),
+    log:
+        f"{RESULTS}/logs/measure/{CELL}{JOB}.log",
+    conda:
+        "../envs/torch.yaml"
+    shell:
+        "$PY_TORCH -P -m scripts.measure --statistics {input:q} --out {output:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,123 @@
+"""Claims: a quantity computed from a table, a condition on it, a verdict. One mechanism for every paper."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from collapse.paper import Claim, ClaimsSpec, Test
+
+COLUMNS = [
+    "paper", "claim", "statement", "table", "published", "source", "condition",
+    "ours", "spread", "n", "at", "verdict", "reason",
+]  # fmt: skip
+
+REDUCTIONS: dict[str, Callable[[pd.Series], float]] = {
+    "min_step": lambda values: values.diff().min(),
+    "max_step": lambda values: values.diff().max(),
+    "range": lambda values: values.iloc[-1] - values.iloc[0],
+}
+
+
+def check(name: str, claim: Claim, table: pd.DataFrame | None, axes: list[str], scale: str) -> dict[str, Any]:
+    """Verdict on one claim, as a row of claims.csv.
+
+    `table` has a row for each combination of `axes` (and of seed, where it was measured). The quantity is computed for
+    every seed and every panel (combination of the axes that the claim does not mention). A seed agrees when the
+    condition is met in every panel. The claim holds when all seeds agree, fails when none does, and is inconclusive
+    when they differ, when only one seed ran, or when a value is missing. ours, spread and n are those of the panel that
+    comes closest to failing.
+    """
+    row = dict.fromkeys(COLUMNS, "") | {
+        "claim": name,
+        "statement": claim.statement,
+        "table": claim.table,
+        "published": claim.published.value,
+        "source": claim.published.source,
+        "condition": describe(claim.test),
+    }
+    if scale not in claim.scales or table is None or (values := quantity(claim, table, axes)).empty:
+        return row | {"verdict": "not run at this scale"}
+    seeded = "seed" in table
+    values["margin"] = values.value.map(lambda value: margin(claim.test, value))
+    panels = [axis for axis in values if axis not in ("seed", "value", "margin")]
+    by_panel = values.groupby(panels, dropna=False) if panels else values.groupby(lambda _: "")
+    worst = min((group for _, group in by_panel), key=lambda group: group.margin.min(skipna=False))
+    row |= {
+        "ours": worst.value.mean(),
+        "spread": worst.value.std() if len(worst) > 1 else "",
+        "n": worst.value.count(),
+        "at": " ".join(f"{panel} {worst[panel].iloc[0]}" for panel in panels if values[panel].nunique() > 1),
+    }
+    agree = values.groupby("seed").margin.min() > 0 if seeded else pd.Series([values.margin.min() > 0])
+    return row | _verdict(agree, bool(values.value.isna().any()), seeded)
+
+
+def _verdict(agree: pd.Series, missing: bool, seeded: bool) -> dict[str, str]:
+    if missing:
+        return {"verdict": "inconclusive", "reason": "a value is missing"}
+    if seeded and len(agree) < 2:
+        return {"verdict": "inconclusive", "reason": "one seed only"}
+    if agree.all():
+        return {"verdict": "holds"}
+    if not agree.any():
+        return {"verdict": "fails"}
+    return {"verdict": "inconclusive", "reason": f"{agree.sum()} of {len(agree)} seeds agree"}
+
+
+def quantity(claim: Claim, table: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
+    """The claimed quantity: a row for each seed and panel, in the column `value`; empty when no row is selected."""
+    rows = table
+    for axis, wanted in claim.where.items():
+        wanted = getattr(rows[axis], wanted)() if wanted in ("min", "max") else wanted
+        rows = rows[rows[axis].isin(wanted if isinstance(wanted, list) else [wanted])]
+    used = {*claim.over, *claim.where, claim.along}
+    panels = [axis for axis in (*axes, "seed") if axis in rows and axis not in used]
+    # An axis pinned to one value by `where` is no panel; one that `where` leaves several values of still is.
+    panels += [axis for axis in claim.where if axis in axes and axis not in (*claim.over, claim.along)]
+    if rows.empty:
+        return rows
+    if claim.over:
+        rows = _grouped(rows, [*panels, *filter(None, [claim.along])])[claim.column].mean().reset_index()
+    if claim.along:
+        reduce = REDUCTIONS[claim.reduce]
+        ordered = rows.sort_values(claim.along)
+        values = _grouped(ordered, panels)[claim.column].apply(reduce).reset_index()
+        return values.rename(columns={claim.column: "value"})[[*panels, "value"]]
+    return rows[[*panels, claim.column]].rename(columns={claim.column: "value"})
+
+
+def _grouped(rows: pd.DataFrame, keys: list[str]):
+    return rows.groupby(keys or (lambda _: 0), dropna=False)
+
+
+def margin(test: Test, value: float) -> float:
+    """How far inside the condition a value is; negative or zero outside, NaN for NaN."""
+    if test.above is not None:
+        return value - test.above
+    if test.below is not None:
+        return test.below - value
+    if test.near is not None:
+        return test.tolerance - abs(value - test.near)
+    low, high = test.between
+    return min(value - low, high - value)
+
+
+def describe(test: Test) -> str:
+    """The condition in words."""
+    if test.above is not None:
+        return f"> {test.above:g}"
+    if test.below is not None:
+        return f"< {test.below:g}"
+    if test.near is not None:
+        return f"{test.near:g} within {test.tolerance:g}"
+    return f"{test.between[0]:g} to {test.between[1]:g}"
+
+
+def check_all(spec: ClaimsSpec, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Verdicts on the claims of a figure, from its tables by name; a claim whose table is absent was not run."""
+    rows = [
+        check(name, claim, tables.get(claim.table), list(spec.axes.get(claim.table, ())), spec.scale)
+        for name, claim in spec.claims.items()
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS).assign(paper=spec.paper)

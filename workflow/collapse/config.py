@@ -1,0 +1,52 @@
+"""config/config.yaml: what a user chooses for one invocation of the workflow."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+
+from collapse.paper import NAME
+from collapse.strict import ConfigError, Strict, validate
+
+
+class Config(Strict):
+    """Keys of config/config.yaml; each can be given on the command line, as --config scale=paper."""
+
+    paper: str = Field("layer_peeled", pattern=NAME, description="paper whose figures go by their short names, as fig6")
+    scale: Literal["demo", "small", "paper"] = Field("demo", description="demo, small or paper; see each paper's file")
+    results: str = Field(
+        "results", pattern=r"^[A-Za-z0-9_./-]+$", description="folder for everything that is made"
+    )
+    data_root: str = Field(
+        "data", pattern=r"^[A-Za-z0-9_./ -]+$", description="folder with raw datasets, as torchvision lays them out"
+    )
+    download: bool = Field(True, description="download a raw dataset that data_root lacks")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: cuda where there is one, else cpu")
+    threads: PositiveInt = Field(1, description="CPU threads of one training job; small networks are fastest with 1")
+    seeds: tuple[NonNegativeInt, ...] = Field((0, 1, 2), min_length=1, description="seeds at which every run is made")
+    bundle_seeds: bool | None = Field(
+        None, description="one job for all seeds of a cell; null: at demo scale only, where a run takes seconds"
+    )
+    protocol: dict[str, Any] = Field({}, description="protocol keys changed for every run, as {epochs: 10}")
+
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed appears twice")
+        return seeds
+
+    @property
+    def bundled(self) -> bool:
+        """Whether one job makes all seeds of a cell."""
+        return self.scale == "demo" if self.bundle_seeds is None else self.bundle_seeds
+
+
+def load_config(config: dict[str, Any], papers: Path, source: str = "config/config.yaml or --config") -> Config:
+    """Check the configuration Snakemake merged; raise ConfigError naming every key at fault."""
+    checked = validate(Config, config, source)
+    names = sorted(path.stem for path in papers.glob("*.yaml"))
+    if checked.paper not in names:
+        raise ConfigError(f"{source}: unknown paper {checked.paper!r}; valid choices: {', '.join(names)}")
+    return checked

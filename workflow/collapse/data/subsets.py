@@ -1,0 +1,42 @@
+"""Class-imbalanced subsets: nested prefixes of one seeded permutation of the train split."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from collapse.files import DamagedFile, write_csv
+
+
+def draw(labels: np.ndarray, counts: tuple[int, ...], seed: int) -> np.ndarray:
+    """Rows of the first `counts[k]` samples of each class k, in the order a seeded permutation visits them.
+
+    labels (n,), counts (K,) -> rows (sum(counts),). The permutation depends on n and the seed alone, so that a subset
+    with smaller counts lies inside one with larger counts (the reference draws so too: Fang et al. 2021, data code).
+    Raises ValueError when a class holds fewer samples than asked for.
+    """
+    available = np.bincount(labels, minlength=len(counts))
+    short = np.flatnonzero(available < np.asarray(counts))
+    if short.size:
+        label = short[0]
+        raise ValueError(f"class {label} holds {available[label]} samples, {counts[label]} are asked for")
+    order = np.random.default_rng(seed).permutation(len(labels))
+    rank = np.empty(len(labels), dtype=np.int64)  # how many of its class were visited before each sample
+    for label in range(len(counts)):
+        members = order[labels[order] == label]
+        rank[members] = np.arange(len(members))
+    return order[rank[order] < np.asarray(counts)[labels[order]]]
+
+
+def write_rows(path: Path, rows: np.ndarray, labels: np.ndarray) -> None:
+    """Write an index file: the rows of the train split, and their labels for whoever reads it."""
+    write_csv(path, ("row", "label"), list(zip(rows.tolist(), labels[rows].tolist(), strict=True)))
+
+
+def read_rows(path: Path) -> np.ndarray:
+    """Rows of an index file, (n,) int64; raises DamagedFile."""
+    try:
+        with path.open(newline="") as file:
+            return np.array([int(line["row"]) for line in csv.DictReader(file)], dtype=np.int64)
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise DamagedFile(f"{path} can not be read ({error!r}): delete it, and run again to draw it anew") from None

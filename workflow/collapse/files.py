@@ -1,0 +1,75 @@
+"""Reading and writing results: whole files or none, and one clear error for a damaged one."""
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+
+class DamagedFile(RuntimeError):
+    """A file of results that can not be read: the message names it and the remedy."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path that takes `path`'s place when the block ends well, and vanishes when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(error.errno, f"{path} could not be written: {error.strerror}; nothing finished is lost") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+    """Write named arrays as safetensors."""
+    with replacing(path) as part:
+        save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, part, metadata)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Arrays and metadata of a safetensors file; raises DamagedFile."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise DamagedFile(f"{path} can not be read ({error}): delete it, and run again to make it anew") from None
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write `data` as indented JSON."""
+    with replacing(path) as part:
+        part.write_text(json.dumps(data, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file; raises DamagedFile."""
+    try:
+        return json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise DamagedFile(f"{path} can not be read ({error}): delete it, and run again to make it anew") from None
+
+
+def write_csv(path: Path, columns: tuple[str, ...], rows: list[tuple]) -> None:
+    """Write rows below a header. Floats keep every digit."""
+    with replacing(path) as part, part.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

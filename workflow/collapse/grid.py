@@ -1,0 +1,96 @@
+"""Grids: from the few lines of a paper's file to the recipe of every run."""
+
+import itertools
+import string
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, NonNegativeInt
+
+from collapse.data.specs import DATASETS
+from collapse.recipe import Imbalance, Protocol, Recipe, Seeds
+from collapse.strict import ConfigError, Strict, one_of, validate
+
+Axes = dict[str, Any]
+
+# Where in a recipe each axis lives: the names are unique, so a grid and a path can use them bare.
+SECTIONS: dict[str, type[BaseModel]] = {"imbalance": Imbalance, "protocol": Protocol}
+AXES = {name: section for section, model in SECTIONS.items() for name in model.model_fields} | {
+    name: "" for name in Recipe.model_fields if name not in (*SECTIONS, "seeds", "version")
+}
+
+
+def combinations(block: Axes) -> Iterator[Axes]:
+    """Every combination of the values of one block; a bare value is a list of one."""
+    values = [value if isinstance(value, list) else [value] for value in block.values()]
+    for chosen in itertools.product(*values):
+        yield dict(zip(block, chosen, strict=True))
+
+
+def resolve(axes: Axes, protocol: Axes, source: str) -> Recipe:
+    """The recipe of one grid point, at seed 0: the protocol, then what the axes say, then the dataset's defaults.
+
+    Raises ConfigError naming `source` and the key when the point can not be run.
+    """
+    data: Axes = {"protocol": dict(protocol), "imbalance": {}, "seeds": Seeds(data=0, init=0, order=0)}
+    for name, value in axes.items():
+        try:
+            section = AXES[one_of("axis", name, sorted(AXES))]
+        except ValueError as error:
+            raise ConfigError(f"{source} can not be used:\n  {error}") from None
+        (data[section] if section else data)[name] = value
+    if data["imbalance"].get("ratio") == 1 and data["imbalance"].get("oversampling", 1) == 1:
+        # Balanced classes are the same run whatever is called the majority: every class is.
+        spec = DATASETS.get(data.get("dataset", ""))
+        data["imbalance"]["k_major"] = spec.num_classes if spec else data["imbalance"].get("k_major")
+    return validate(Recipe, data, f"{source}, at {describe(axes)},")
+
+
+def describe(axes: Axes) -> str:
+    """A grid point in words, for messages."""
+    return " ".join(f"{name} {value}" for name, value in axes.items())
+
+
+def axis_value(recipe: Recipe, name: str) -> Any:
+    """Value of an axis in a resolved recipe."""
+    section = AXES[name]
+    return getattr(getattr(recipe, section) if section else recipe, name)
+
+
+def subset_name(recipe: Recipe) -> str:
+    """Name of the train subset a recipe takes: 7x140_3x2 for seven classes with 140 samples, then three with 2."""
+    return "_".join(f"{len(list(group))}x{count}" for count, group in itertools.groupby(recipe.class_counts()))
+
+
+def fields(template: str) -> list[str]:
+    """Axes that a path template names in braces."""
+    return [field for _, field, _, _ in string.Formatter().parse(template) if field]
+
+
+class Point(NamedTuple):
+    """A grid point: what the grid calls it, the folder of its runs, and their recipe but for the seed."""
+
+    axes: Axes
+    cell: str
+    recipe: Recipe
+
+
+class Grid(Strict):
+    """The runs of one table: blocks of axes whose lists are multiplied out, on one protocol, at each seed."""
+
+    blocks: tuple[Axes, ...]
+    protocol: Axes
+    seeds: tuple[NonNegativeInt, ...]
+    variant: str
+    source: str
+
+    def points(self) -> Iterator[Point]:
+        """Every grid point; raises ConfigError for one that can not be run."""
+        for axes in itertools.chain.from_iterable(map(combinations, self.blocks)):
+            recipe = resolve(axes, self.protocol, self.source)
+            yield Point(axes, self._cell(recipe), recipe)
+
+    def _cell(self, recipe: Recipe) -> str:
+        """Folder of a recipe's seeds: dataset/model/variant, the variant template filled in."""
+        name = self.variant.format(**{axis: axis_value(recipe, axis) for axis in fields(self.variant)})
+        return f"{recipe.dataset}/{recipe.model}/{name}"

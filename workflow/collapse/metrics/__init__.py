@@ -1,0 +1,1 @@
+"""Metrics: pure functions of statistics, one formula each, named as in the papers."""

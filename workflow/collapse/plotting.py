@@ -1,0 +1,77 @@
+"""One look for every figure, and what several figures draw."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLUMN_WIDTH = 3.4  # inches, one column of a journal page
+SIMPLEX = r"simplex, $-1/(K-1)$"
+DATASET_TITLES = {"digits": "digits", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+MODEL_TITLES = {"mlp": "MLP", "convnet": "small ConvNet", "vgg11": "VGG11", "vgg13": "VGG13", "resnet18": "ResNet18"}
+
+
+def render(draw: Callable[..., Figure], tables: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Draw a figure from its tables and save it in every format asked for (by the outputs' suffixes)."""
+    sns.set_theme(context="paper", style="ticks", palette="colorblind", rc={"axes.spines.right": False, "axes.spines.top": False})
+    # Type 42 keeps text selectable in the PDF; no creation date, so that the same table gives the same file.
+    plt.rcParams |= {"pdf.fonttype": 42, "savefig.dpi": 300, "figure.constrained_layout.use": True}
+    figure = draw(*(pd.read_csv(table) for table in tables))
+    for output in outputs:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(output, metadata={"CreationDate": None} if output.suffix == ".pdf" else None)
+    plt.close(figure)
+
+
+def panels(table: pd.DataFrame, keys: Sequence[str], height: float = 2.5) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+    """A row of axes that share y, one for each combination of `keys`, with its part of the table."""
+    groups = [group for _, group in table.groupby(list(keys), sort=False)]
+    figure, axes = plt.subplots(
+        1, len(groups), figsize=(COLUMN_WIDTH * len(groups), height), sharey=True, squeeze=False
+    )
+    return figure, list(zip(axes[0], groups, strict=True))
+
+
+def network_title(group: pd.DataFrame) -> str:
+    """Network and dataset of a panel."""
+    model, dataset = group.model.iloc[0], group.dataset.iloc[0]
+    return f"{MODEL_TITLES.get(model, model)}, {DATASET_TITLES.get(dataset, dataset)}"
+
+
+def curves(axes: Axes, table: pd.DataFrame, x: str, y: str, hue: str, label: Callable[[object], str]) -> None:
+    """Mean curves with their spread (bars: one standard deviation), x in equal steps as the papers print it."""
+    steps = sorted(table[x].unique())
+    palette = dict(zip(sorted(table[hue].unique()), sns.color_palette(), strict=False))
+    for value, part in table.groupby(hue):
+        part = part.sort_values(x)
+        axes.errorbar(
+            [steps.index(step) for step in part[x]],
+            part[f"{y}_mean"],
+            yerr=part[f"{y}_std"].fillna(0),
+            color=palette[value],
+            label=label(value),
+            marker="o",
+            markersize=4,
+            capsize=2.5,
+        )
+    axes.set_xticks(range(len(steps)), [r"$\infty$" if np.isinf(step) else f"{step:g}" for step in steps])
+
+
+def simplex_line(axes: Axes, num_classes: int = 10) -> None:
+    """The cosine of a simplex, -1/(K-1), as a grey line."""
+    axes.axhline(-1 / (num_classes - 1), color="0.6", linewidth=1, linestyle="--", zorder=0, label=SIMPLEX)
+
+
+def seeds_note(table: pd.DataFrame) -> str:
+    """How many runs a point stands for."""
+    low, high = table.n.min(), table.n.max()
+    return f"n = {low}" if low == high else f"n = {low} to {high}"

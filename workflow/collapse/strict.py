@@ -1,0 +1,62 @@
+"""Configuration models that reject what they do not know, and say what they would have accepted."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+
+class ConfigError(ValueError):
+    """A configuration that can not be run: the message names the file, the key and the remedy."""
+
+
+class Strict(BaseModel):
+    """A frozen model. An unknown key is an error that lists the valid ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            unknown = sorted(str(key) for key in data if key not in cls.model_fields)
+            if unknown:
+                raise ValueError(f"unknown key {', '.join(unknown)}; valid keys: {', '.join(cls.model_fields)}")
+        return data
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def one_of(kind: str, name: str, choices: Any) -> str:
+    """Return `name` if it is among `choices`, else raise a ValueError that lists them."""
+    if name not in choices:
+        raise ValueError(f"unknown {kind} {name!r}; valid choices: {', '.join(map(str, choices))}")
+    return name
+
+
+def validate(model: type[Model], data: Any, source: str) -> Model:
+    """Build `model` from `data`; raise one ConfigError naming `source` (a file) and every key at fault."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join([f"{source} can not be used:", *map(_line, error.errors())])) from None
+
+
+def _line(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(error["input"], dict) else f" (given: {error['input']!r})"
+    return f"  {key}: {message}{given}" if key else f"  {message}"
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML file without executing anything; raise ConfigError if it is absent or malformed."""
+    import yaml  # only the workflow's own environment reads YAML: jobs are handed JSON
+
+    try:
+        return yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None

@@ -1,0 +1,47 @@
+"""Tidy tables: what a figure shows, read from the metrics of its runs."""
+
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from collapse.grid import axis_value
+from collapse.metrics.groups import group_name
+from collapse.paper import Column, TableSpec
+
+ROW_KEYS = ["split", "layer", "classes", "metric"]
+
+
+def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
+    """One row a run that has a value in every column: the spec's axes, seed, and the columns, at the last epoch.
+
+    `runs` is the folder above dataset/model/variant. A run that failed has no metrics and so no row.
+    """
+    metrics = cache(last_metrics)
+    rows = []
+    for axes, cell, recipe in spec.grid.points():
+        # k_major and the like as the grid asked for them: a balanced run serves every k_major.
+        named = {axis: axes.get(axis, axis_value(recipe, axis)) for axis in spec.axes}
+        keys = {name: _key(column, named, len(recipe.class_counts())) for name, column in spec.columns.items()}
+        for seed in spec.grid.seeds:
+            measured = metrics(runs / cell / f"seed-{seed}" / "metrics.csv")
+            rows.append(named | {"seed": seed} | {name: measured.get(key) for name, key in keys.items()})
+    return pd.DataFrame(rows).dropna(subset=list(spec.columns), ignore_index=True)
+
+
+def last_metrics(path: Path) -> dict[tuple[str, ...], float]:
+    """Values of a metrics.csv at its last epoch, by (split, layer, classes, metric)."""
+    table = pd.read_csv(path)
+    return table[table.epoch == table.epoch.max()].set_index(ROW_KEYS).value.to_dict()
+
+
+def _key(column: Column, axes: dict, num_classes: int) -> tuple[str, ...]:
+    classes = group_name(column.classes, axes.get("k_major", num_classes), num_classes)
+    return column.split, column.layer, classes, column.metric
+
+
+def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """Mean and standard deviation (n - 1) over the seeds, and n: one row a grid point that has any run."""
+    wanted = {f"{name}_{how}": (name, how) for name in spec.columns for how in ("mean", "std")}
+    wanted["n"] = (next(iter(spec.columns)), "count")
+    return seeds.groupby(list(spec.axes), sort=False).agg(**wanted).reset_index()

@@ -1,0 +1,1 @@
+"""Theory arms: what the models predict, with no network trained."""

@@ -1,0 +1,44 @@
+"""Theory tables: from the settings in a paper's file to a tidy table."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from collapse.theory.layer_peeled import collapse_threshold, solve, vanishing_threshold
+
+Settings = list[dict[str, Any]]
+
+# The published sweep: R = 10^0, 10^0.1, ..., 10^4 (Fang et al. 2021, code).
+RATIOS = 10 ** np.linspace(0, 4, 41)
+
+
+def layer_peeled_sweep(settings: Settings) -> pd.DataFrame:
+    """Fig 3 of Fang et al. 2021: k_major, k_minor, e_h, e_w, ratio, cos_minor, status, a row for each ratio."""
+    frames = []
+    for setting in settings:
+        solution = solve(setting["k_major"], setting["k_minor"], setting["e_h"] * setting["e_w"], RATIOS)
+        frame = {"ratio": RATIOS, "cos_minor": solution.cos_minor, "status": solution.status}
+        frames.append(pd.DataFrame(setting | frame))
+    return pd.concat(frames, ignore_index=True)
+
+
+def layer_peeled_thresholds(settings: Settings) -> pd.DataFrame:
+    """R0 (collapse) and R1 (vanishing) for each setting, and the first collapsed ratio of the sweep over R0."""
+    rows = []
+    for setting in settings:
+        classes = setting["k_major"], setting["k_minor"]
+        energy = setting["e_h"] * setting["e_w"]
+        r0 = collapse_threshold(*classes, energy)
+        collapsed = RATIOS[solve(*classes, energy, RATIOS).status != "ok"]
+        first = collapsed[0] if collapsed.size else np.nan
+        r1 = vanishing_threshold(*classes, energy)
+        rows.append(setting | {"r0": r0, "r1": r1, "first_collapsed": first, "collapsed_over_r0": first / r0})
+    return pd.DataFrame(rows)
+
+
+SOLVERS: dict[str, Callable[[Settings], pd.DataFrame]] = {
+    "layer_peeled_sweep": layer_peeled_sweep,
+    "layer_peeled_thresholds": layer_peeled_thresholds,
+}

@@ -1,0 +1,1 @@
+"""Training: the loop (loop), and one run from prepared data to files (run)."""

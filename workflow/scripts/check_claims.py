@@ -1,0 +1,23 @@
+"""Tables of a figure -> verdicts on its claims, as CSV, and in a line each for whoever watches."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from collapse.claims import check_all
+from collapse.paper import ClaimsSpec
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--spec", type=ClaimsSpec.model_validate_json, required=True, help="JSON of collapse.paper.ClaimsSpec")
+parser.add_argument("--tables", type=Path, nargs="*", required=True, help="tables in the order of the spec's axes")
+parser.add_argument("--out", type=Path, required=True)
+
+if __name__ == "__main__":
+    args = parser.parse_args()
+    tables = dict(zip(args.spec.axes, map(pd.read_csv, args.tables), strict=True))
+    verdicts = check_all(args.spec, tables)
+    verdicts.to_csv(args.out, index=False)
+    for row in verdicts.itertuples():
+        measured = f" ({row.ours:.3g}, wanted {row.condition}, n = {row.n})" if row.ours != "" else ""
+        print(f"{row.verdict:>12}: {row.statement}{measured}")

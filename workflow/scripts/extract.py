@@ -1,0 +1,25 @@
+"""Trained runs -> statistics.safetensors of each: what every metric needs of the features at every checkpoint."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from collapse.data.subsets import read_rows
+from collapse.statistics.extract import extract_run
+from collapse.training.run import choose_device
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--dataset", type=Path, required=True, help="folder of the prepared dataset")
+parser.add_argument("--rows", type=Path, nargs="+", required=True, help="index files, one a run")
+parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs")
+parser.add_argument("--out", type=Path, nargs="+", required=True, help="statistics files, one a run")
+parser.add_argument("--device", required=True)
+parser.add_argument("--threads", type=int, required=True)
+
+if __name__ == "__main__":
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    device = choose_device(args.device)
+    for rows, folder, path in zip(args.rows, args.runs, args.out, strict=True):
+        extract_run(folder, args.dataset, read_rows(rows), path, device)
