@@ -63,7 +63,7 @@ for plan in PLANS.values():
 
 # A name that is no rule is taken for a file; no file of ours has such a name.
 rule unknown_target:
-    output:
-        "{unknown,[A-Za-z0-9_-]+}",
     input:
         explain_target,
+    output:
+        "{unknown,[A-Za-z0-9_-]+}",

@@ -1,25 +1,17 @@
 # Tables to verdicts: for each figure, each paper, and all papers.
 
 
-def claims_tables(wildcards):
-    """Tables that decide a figure's claims: seed by seed where they are measured."""
-    plan = PLANS[wildcards.paper]
-    ending = {table: "_seeds.csv" if table in plan.cells else ".csv" for table in plan.plan.tables}
-    tables = plan.claims_spec(wildcards.figure).axes
-    return [f"{RESULTS}/tables/{wildcards.paper}/{table}{ending[table]}" for table in tables]
-
-
 rule check_claims:
     input:
-        tables=claims_tables,
+        tables=tables_of_claims,
     output:
         f"{RESULTS}/claims/{{paper}}/{{figure}}.csv",
     log:
         f"{RESULTS}/logs/check_claims/{{paper}}/{{figure}}.log",
-    params:
-        spec=lambda wildcards: PLANS[wildcards.paper].claims_spec(wildcards.figure).model_dump_json(),
     conda:
         "../envs/figures.yaml"
+    params:
+        spec=lambda wildcards: PLANS[wildcards.paper].claims_spec(wildcards.figure).model_dump_json(),
     shell:
         "$PY_FIGURES -P -m scripts.check_claims --spec {params.spec:q} --tables {input.tables:q} "
         "--out {output:q} 2>&1 | tee {log:q}"

@@ -11,12 +11,12 @@ from snakemake.settings.types import DeploymentMethod
 ROOT = Path(workflow.current_basedir).resolve().parent
 
 # Jobs find the library and their scripts here, whatever folder Snakemake was started in.
-os.environ["PYTHONPATH"] = str(ROOT / "workflow")
+os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
 try:
     from collapse.config import load_config
-    from collapse.grid import combinations, subset_name
+    from collapse.grid import subset_name
     from collapse.paper import PaperAtScale, load_paper
     from collapse.strict import ConfigError
 except ModuleNotFoundError as error:
@@ -27,14 +27,12 @@ except ModuleNotFoundError as error:
 
 # Which Python a rule's shell command starts: that of its own environment. These are environment variables, not params:
 # switching between conda and the virtual environments must not look like a change of the result.
-MANAGED = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(
-    workflow.deployment_settings.deployment_method
-)
+MANAGED = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(workflow.deployment_settings.deployment_method)
 for env in ("torch", "convex", "figures"):
     os.environ[f"PY_{env.upper()}"] = "python" if MANAGED else str(ROOT / ".venv" / env / "bin" / "python")
 
-# One thread a job unless its rule asks for more: NumPy and torch would each take every core.
-os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+# One thread a job, or NumPy and torch would each take every core; training sets its own number.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 try:
     CONFIG = load_config(config, ROOT / "config" / "papers")
@@ -46,18 +44,24 @@ try:
     }
 except ConfigError as error:
     raise WorkflowError(str(error))
-config.update(CONFIG.model_dump())
+
+# Where a job works and what it reads from is no part of its result either.
+os.environ.update(
+    ATLAS_DATA_ROOT=CONFIG.data_root,
+    ATLAS_DOWNLOAD=str(CONFIG.download),
+    ATLAS_DEVICE=CONFIG.device,
+)
 
 RESULTS = f"{CONFIG.results}/{CONFIG.scale}"
 DATA = f"{CONFIG.results}/data/{{dataset}}"
 CELL = "{paper}/{dataset}/{model}/{variant}"
 RUN = f"{RESULTS}/runs/{CELL}/seed-{{seed}}"
 RUN_KEYS = ("paper", "dataset", "model", "variant")
-SUBSETS = {
-    (recipe.dataset, subset_name(recipe)): recipe
-    for plan in PLANS.values()
-    for recipe in plan.recipes.values()
-}
+SUBSETS = {(recipe.dataset, subset_name(recipe)): recipe for plan in PLANS.values() for recipe in plan.recipes.values()}
+
+# Tables by how they are made, as paper/table.
+THEORY = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.theory()]
+MEASURED = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.cells]
 
 
 wildcard_constraints:
@@ -69,8 +73,9 @@ wildcard_constraints:
     figure="[a-z0-9_]+",
 
 
-# What a job that makes runs is called after: a run, or a cell where one job makes all its seeds.
-JOB = "" if CONFIG.bundled else "/seed-{seed}"
+def job_log(cell):
+    """Log of a job that makes runs: one a run, or one a cell where a job makes all its seeds."""
+    return f"{cell}.log" if CONFIG.bundled else f"{cell}/seed-{{seed}}.log"
 
 
 def per_seed(path):
@@ -101,10 +106,56 @@ def run_folders(wildcards):
     return expand(RUN, seed=seeds_of(wildcards), **{key: wildcards[key] for key in RUN_KEYS})
 
 
-def runs_of(plan, table, file):
-    """`file` of every run that a measured table reads, each once."""
-    cells = dict.fromkeys(plan.cells[table])
-    return [f"{RESULTS}/runs/{plan.paper.name}/{cell}/seed-{seed}/{file}" for cell in cells for seed in CONFIG.seeds]
+def plan_of(name):
+    """Plan of a table named paper/table."""
+    return PLANS[name.partition("/")[0]]
+
+
+def table_of(name):
+    """Entry of a table named paper/table in its paper's file."""
+    return plan_of(name).paper.tables[name.partition("/")[2]]
+
+
+def metrics_of(wildcards):
+    """metrics.csv of every run that a measured table reads, each once."""
+    paper, _, table = wildcards.measured.partition("/")
+    cells = dict.fromkeys(PLANS[paper].cells[table])
+    return [f"{RESULTS}/runs/{paper}/{cell}/seed-{seed}/metrics.csv" for cell in cells for seed in CONFIG.seeds]
+
+
+def spec_of(wildcards):
+    """What a measured table reads, as JSON."""
+    return plan_of(wildcards.measured).table_spec(Path(wildcards.measured).name).model_dump_json()
+
+
+def tables_of_figure(wildcards):
+    """Tables of a figure, in the order its script takes them."""
+    tables = PLANS[wildcards.paper].paper.figures[wildcards.figure].tables
+    return [f"{RESULTS}/tables/{wildcards.paper}/{table}.csv" for table in tables]
+
+
+def tables_of_claims(wildcards):
+    """Tables that decide a figure's claims: seed by seed where they are measured."""
+    plan = PLANS[wildcards.paper]
+    ending = {table: "_seeds.csv" if table in plan.cells else ".csv" for table in plan.plan.tables}
+    tables = plan.claims_spec(wildcards.figure).axes
+    return [f"{RESULTS}/tables/{wildcards.paper}/{table}{ending[table]}" for table in tables]
+
+
+def runs_of_paper(wildcards):
+    """run.json of every run of a paper."""
+    cells = PLANS[wildcards.paper].recipes
+    return [f"{RESULTS}/runs/{wildcards.paper}/{cell}/seed-{seed}/run.json" for cell in cells for seed in CONFIG.seeds]
+
+
+def report_outputs():
+    """Pages of the report."""
+    tables = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.plan.tables]
+    return [
+        *[f"{RESULTS}/pages/tables/{table}.html" for table in tables],
+        *[f"{RESULTS}/pages/runs/{paper}.html" for paper in PLANS],
+        f"{RESULTS}/pages/claims.html",
+    ]
 
 
 def figure_outputs(plan, figure):

@@ -8,13 +8,13 @@ rule prepare_data:
         test=f"{DATA}/test.safetensors",
     log:
         f"{CONFIG.results}/logs/prepare_data/{{dataset}}.log",
-    params:
-        folder=subpath(output.manifest, parent=True),
     conda:
         "../envs/torch.yaml"
+    params:
+        folder=subpath(output.manifest, parent=True),
     shell:
-        "$PY_TORCH -P -m scripts.prepare_data --dataset {wildcards.dataset} --data-root {config[data_root]:q} "
-        "--download {config[download]} --out {params.folder:q} 2>&1 | tee {log:q}"
+        '$PY_TORCH -P -m scripts.prepare_data --dataset {wildcards.dataset} --data-root "$ATLAS_DATA_ROOT" '
+        "--download $ATLAS_DOWNLOAD --out {params.folder:q} 2>&1 | tee {log:q}"
 
 
 # One file a subset and seed, made once and shared by every run that trains on it.
@@ -25,13 +25,13 @@ rule draw_subset:
     output:
         per_seed(f"{DATA}/subsets/{{subset}}/seed-{{seed}}.csv"),
     log:
-        f"{CONFIG.results}/logs/draw_subset/{{dataset}}/{{subset}}{JOB}.log",
+        job_log(f"{CONFIG.results}/logs/draw_subset/{{dataset}}/{{subset}}"),
+    conda:
+        "../envs/torch.yaml"
     params:
         folder=subpath(input[0], parent=True),
         counts=lambda wildcards: SUBSETS[wildcards.dataset, wildcards.subset].class_counts(),
         seeds=seeds_of,
-    conda:
-        "../envs/torch.yaml"
     shell:
         "$PY_TORCH -P -m scripts.draw_subset --dataset {params.folder:q} --counts {params.counts} "
         "--seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"

@@ -12,13 +12,13 @@ rule extract:
     output:
         per_seed(f"{RUN}/statistics.safetensors"),
     log:
-        f"{RESULTS}/logs/extract/{CELL}{JOB}.log",
+        job_log(f"{RESULTS}/logs/extract/{CELL}"),
+    conda:
+        "../envs/torch.yaml"
+    threads: CONFIG.threads
     params:
         dataset=subpath(input.manifest, parent=True),
         folders=run_folders,
-    threads: CONFIG.threads
-    conda:
-        "../envs/torch.yaml"
     shell:
         "$PY_TORCH -P -m scripts.extract --dataset {params.dataset:q} --rows {input.rows:q} --runs {params.folders:q} "
-        "--out {output:q} --device {config[device]} --threads {threads} 2>&1 | tee {log:q}"
+        "--out {output:q} --device $ATLAS_DEVICE --threads {threads} 2>&1 | tee {log:q}"

@@ -1,29 +1,9 @@
 # Metrics to tidy tables, tables to figures.
 
-MEASURED = [f"{name}/{table}" for name, plan in PLANS.items() for table in plan.cells]
-
-
-def table_metrics(wildcards):
-    """metrics.csv of every run that a measured table reads."""
-    paper, table = wildcards.measured.split("/")
-    return runs_of(PLANS[paper], table, "metrics.csv")
-
-
-def table_spec(wildcards):
-    """What a measured table reads, as JSON."""
-    paper, table = wildcards.measured.split("/")
-    return PLANS[paper].table_spec(table).model_dump_json()
-
-
-def figure_tables(wildcards):
-    """Tables of a figure, in the order its script takes them."""
-    tables = PLANS[wildcards.paper].paper.figures[wildcards.figure].tables
-    return [f"{RESULTS}/tables/{wildcards.paper}/{table}.csv" for table in tables]
-
 
 rule tabulate:
     input:
-        table_metrics,
+        metrics_of,
     output:
         table=f"{RESULTS}/tables/{{measured}}.csv",
         seeds=f"{RESULTS}/tables/{{measured}}_seeds.csv",
@@ -31,11 +11,11 @@ rule tabulate:
         f"{RESULTS}/logs/tabulate/{{measured}}.log",
     wildcard_constraints:
         measured="|".join(MEASURED) or "none",
-    params:
-        spec=table_spec,
-        runs=lambda wildcards: f"{RESULTS}/runs/{wildcards.measured.split('/')[0]}",
     conda:
         "../envs/figures.yaml"
+    params:
+        spec=spec_of,
+        runs=lambda wildcards: f"{RESULTS}/runs/{wildcards.measured.split('/')[0]}",
     shell:
         "$PY_FIGURES -P -m scripts.tabulate --spec {params.spec:q} --runs {params.runs:q} "
         "--out {output.table:q} --out-seeds {output.seeds:q} 2>&1 | tee {log:q}"
@@ -43,7 +23,7 @@ rule tabulate:
 
 rule render:
     input:
-        tables=figure_tables,
+        tables=tables_of_figure,
         script=f"{ROOT}/workflow/figures/{{paper}}/{{figure}}.py",
     output:
         multiext(
@@ -59,12 +39,12 @@ rule render:
         ),
     log:
         f"{RESULTS}/logs/render/{{paper}}/{{figure}}.log",
+    conda:
+        "../envs/figures.yaml"
     params:
         title=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].title,
         reference=lambda wildcards: PLANS[wildcards.paper].paper.reference,
         cut=lambda wildcards: PLANS[wildcards.paper].plan.cut,
-    conda:
-        "../envs/figures.yaml"
     shell:
         "$PY_FIGURES -P -m scripts.render --script {input.script:q} --tables {input.tables:q} "
         "--out {output:q} 2>&1 | tee {log:q}"

@@ -7,7 +7,7 @@ rule measure:
     output:
         per_seed(f"{RUN}/metrics.csv"),
     log:
-        f"{RESULTS}/logs/measure/{CELL}{JOB}.log",
+        job_log(f"{RESULTS}/logs/measure/{CELL}"),
     conda:
         "../envs/torch.yaml"
     shell:

@@ -1,35 +1,17 @@
 # What `snakemake --report` shows beside the figures: tables, claims, run times and provenance, each as a page.
 
 
-def paper_runs(wildcards):
-    """run.json of every run of a paper."""
-    cells = PLANS[wildcards.paper].recipes
-    return [
-        f"{RESULTS}/runs/{wildcards.paper}/{cell}/seed-{seed}/run.json" for cell in cells for seed in CONFIG.seeds
-    ]
-
-
-def report_outputs():
-    """Pages of the report."""
-    tables = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.plan.tables]
-    return [
-        *[f"{RESULTS}/pages/tables/{table}.html" for table in tables],
-        *[f"{RESULTS}/pages/runs/{paper}.html" for paper in PLANS],
-        f"{RESULTS}/pages/claims.html",
-    ]
-
-
 rule collect_runs:
     input:
-        paper_runs,
+        runs_of_paper,
     output:
         f"{RESULTS}/tables/{{paper}}_runs.csv",
     log:
         f"{RESULTS}/logs/collect_runs/{{paper}}.log",
-    params:
-        root=f"{RESULTS}/runs/{{paper}}",
     conda:
         "../envs/figures.yaml"
+    params:
+        root=f"{RESULTS}/runs/{{paper}}",
     shell:
         "$PY_FIGURES -P -m scripts.collect_runs --runs {input:q} --root {params.root:q} --out {output:q} "
         "2>&1 | tee {log:q}"
@@ -48,10 +30,10 @@ rule show_table:
         ),
     log:
         f"{RESULTS}/logs/show_table/{{paper}}/{{table}}.log",
-    params:
-        title=lambda wildcards: PLANS[wildcards.paper].paper.tables[wildcards.table].title,
     conda:
         "../envs/figures.yaml"
+    params:
+        title=lambda wildcards: PLANS[wildcards.paper].paper.tables[wildcards.table].title,
     shell:
         "$PY_FIGURES -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} "
         "2>&1 | tee {log:q}"
@@ -69,10 +51,10 @@ rule show_runs:
         ),
     log:
         f"{RESULTS}/logs/show_runs/{{paper}}.log",
-    params:
-        title="Runs of {paper}",
     conda:
         "../envs/figures.yaml"
+    params:
+        title="Runs of {paper}",
     shell:
         "$PY_FIGURES -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} "
         "2>&1 | tee {log:q}"
@@ -90,10 +72,10 @@ rule show_claims:
         ),
     log:
         f"{RESULTS}/logs/show_claims.log",
-    params:
-        title=f"Claims, checked at scale {CONFIG.scale}",
     conda:
         "../envs/figures.yaml"
+    params:
+        title=f"Claims, checked at scale {CONFIG.scale}",
     shell:
         "$PY_FIGURES -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} "
         "2>&1 | tee {log:q}"

@@ -14,9 +14,7 @@ class Config(Strict):
 
     paper: str = Field("layer_peeled", pattern=NAME, description="paper whose figures go by their short names, as fig6")
     scale: Literal["demo", "small", "paper"] = Field("demo", description="demo, small or paper; see each paper's file")
-    results: str = Field(
-        "results", pattern=r"^[A-Za-z0-9_./-]+$", description="folder for everything that is made"
-    )
+    results: str = Field("results", pattern=r"^[A-Za-z0-9_./-]+$", description="folder for everything that is made")
     data_root: str = Field(
         "data", pattern=r"^[A-Za-z0-9_./ -]+$", description="folder with raw datasets, as torchvision lays them out"
     )
@@ -28,7 +26,6 @@ class Config(Strict):
         None, description="one job for all seeds of a cell; null: at demo scale only, where a run takes seconds"
     )
     protocol: dict[str, Any] = Field({}, description="protocol keys changed for every run, as {epochs: 10}")
-
 
     @field_validator("seeds")
     @classmethod

@@ -27,7 +27,9 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as error:
-        raise OSError(error.errno, f"{path} could not be written: {error.strerror}; nothing finished is lost") from error
+        raise OSError(
+            error.errno, f"{path} could not be written: {error.strerror}; nothing finished is lost"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
 

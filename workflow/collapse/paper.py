@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from collapse.grid import AXES, Axes, Grid, Point, fields
+from collapse.grid import AXES, Axes, Grid, Point, combinations, fields
 from collapse.recipe import Protocol, Recipe
 from collapse.strict import ConfigError, Strict, one_of, read_yaml, validate
 from collapse.theory.names import SOLVERS
@@ -29,7 +29,9 @@ class Table(Strict):
 
     title: str = Field(description="one line, for the report")
     columns: dict[str, Column] = Field({}, description="measured columns; each gets _mean and _std over the seeds")
-    axes: tuple[str, ...] = Field(description="columns that say which point a row is; claims select and compare by them")
+    axes: tuple[str, ...] = Field(
+        description="columns that say which point a row is; claims select and compare by them"
+    )
     solver: str | None = Field(None, description="theory solver that computes the table instead")
 
     @model_validator(mode="after")
@@ -88,11 +90,14 @@ class Claim(Strict):
     over: tuple[str, ...] = Field((), description="axes to average over")
     along: str | None = Field(None, description="axis to reduce along")
     reduce: Literal["min_step", "max_step", "range"] = Field(
-        "min_step", description="min_step / max_step: least / greatest difference of neighbours along; range: last - first"
+        "min_step",
+        description="min_step / max_step: least / greatest difference of neighbours along; range: last - first",
     )
     test: Test = Field(description="condition on the quantity")
     published: Published = Field(description="the paper's own value")
-    scales: tuple[Literal["demo", "small", "paper"], ...] = Field(SCALES, description="scales at which it is meant to show")
+    scales: tuple[Literal["demo", "small", "paper"], ...] = Field(
+        SCALES, description="scales at which it is meant to show"
+    )
 
 
 class Scale(Strict):
@@ -212,6 +217,10 @@ class PaperAtScale:
     def theory(self) -> list[str]:
         """Tables that a solver computes at this scale."""
         return [name for name in self.plan.tables if self.paper.tables[name].solver]
+
+    def settings(self, table: str) -> list[Axes]:
+        """Settings of a theory table, its blocks multiplied out."""
+        return [setting for block in self.plan.tables[table] for setting in combinations(block)]
 
     def table_spec(self, name: str) -> TableSpec:
         """What the script that makes a measured table has to know."""

@@ -22,7 +22,9 @@ MODEL_TITLES = {"mlp": "MLP", "convnet": "small ConvNet", "vgg11": "VGG11", "vgg
 
 def render(draw: Callable[..., Figure], tables: Sequence[Path], outputs: Sequence[Path]) -> None:
     """Draw a figure from its tables and save it in every format asked for (by the outputs' suffixes)."""
-    sns.set_theme(context="paper", style="ticks", palette="colorblind", rc={"axes.spines.right": False, "axes.spines.top": False})
+    sns.set_theme(
+        context="paper", style="ticks", palette="colorblind", rc={"axes.spines.right": False, "axes.spines.top": False}
+    )
     # Type 42 keeps text selectable in the PDF; no creation date, so that the same table gives the same file.
     plt.rcParams |= {"pdf.fonttype": 42, "savefig.dpi": 300, "figure.constrained_layout.use": True}
     figure = draw(*(pd.read_csv(table) for table in tables))
@@ -32,7 +34,9 @@ def render(draw: Callable[..., Figure], tables: Sequence[Path], outputs: Sequenc
     plt.close(figure)
 
 
-def panels(table: pd.DataFrame, keys: Sequence[str], height: float = 2.5) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+def panels(
+    table: pd.DataFrame, keys: Sequence[str], height: float = 2.5
+) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
     """A row of axes that share y, one for each combination of `keys`, with its part of the table."""
     groups = [group for _, group in table.groupby(list(keys), sort=False)]
     figure, axes = plt.subplots(

@@ -33,7 +33,7 @@ class Protocol(Strict):
 
 
 class Imbalance(Strict):
-    """Class counts of the train set: classes 0..k_major-1 are the majority (Fang et al. 2021, section "Minority Collapse").
+    """Class counts of the train set: classes 0..k_major-1 are the majority (Fang et al. 2021).
 
     Give `n_major` (then n_minor = n_major // ratio) or `n_minor` (then n_major = n_minor * ratio).
     """

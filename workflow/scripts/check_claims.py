@@ -9,7 +9,9 @@ from collapse.claims import check_all
 from collapse.paper import ClaimsSpec
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--spec", type=ClaimsSpec.model_validate_json, required=True, help="JSON of collapse.paper.ClaimsSpec")
+parser.add_argument(
+    "--spec", type=ClaimsSpec.model_validate_json, required=True, help="JSON of collapse.paper.ClaimsSpec"
+)
 parser.add_argument("--tables", type=Path, nargs="*", required=True, help="tables in the order of the spec's axes")
 parser.add_argument("--out", type=Path, required=True)
 

@@ -34,7 +34,10 @@ def _digits(data_root: Path, download: bool) -> dict[str, Split]:
     for label in range(10):
         rank[order[labels[order] == label]] = np.arange((labels == label).sum())
     train = rank[order] < DATASETS["digits"].train_per_class
-    return {"train": (images[order[train]], labels[order[train]]), "test": (images[order[~train]], labels[order[~train]])}
+    return {
+        "train": (images[order[train]], labels[order[train]]),
+        "test": (images[order[~train]], labels[order[~train]]),
+    }
 
 
 def _torchvision(dataset_class: str, folder: str) -> Callable[[Path, bool], dict[str, Split]]:
@@ -43,7 +46,9 @@ def _torchvision(dataset_class: str, folder: str) -> Callable[[Path, bool], dict
 
         kind = getattr(datasets, dataset_class)
         try:
-            splits = {name: kind(str(data_root), train=name == "train", download=download) for name in ("train", "test")}
+            splits = {
+                name: kind(str(data_root), train=name == "train", download=download) for name in ("train", "test")
+            }
         except (RuntimeError, OSError) as error:
             # torchvision raises RuntimeError for a missing or damaged file, OSError for a failed download.
             raise DatasetUnavailable(

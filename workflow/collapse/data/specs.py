@@ -27,7 +27,5 @@ DATASETS = {
     "mnist": DatasetSpec("MNIST", 10, 1, 28, 5421, 255, (0.1307,), (0.3081,)),
     # The constants of the layer-peeled code (data preparation).
     "fashion_mnist": DatasetSpec("Fashion-MNIST", 10, 1, 28, 6000, 255, (0.2860,), (0.3530,)),
-    "cifar10": DatasetSpec(
-        "CIFAR-10", 10, 3, 32, 5000, 255, (0.4914, 0.4822, 0.4465), (0.247, 0.243, 0.261)
-    ),
+    "cifar10": DatasetSpec("CIFAR-10", 10, 3, 32, 5000, 255, (0.4914, 0.4822, 0.4465), (0.247, 0.243, 0.261)),
 }

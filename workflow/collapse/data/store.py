@@ -32,6 +32,8 @@ def read_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     entry = read_json(folder / "manifest.json")["splits"][split]
     path = folder / entry["file"]
     if not path.exists() or sha256(path) != entry["sha256"]:
-        raise DamagedFile(f"{path} is not the file its manifest describes: delete {folder}, and run again to prepare it")
+        raise DamagedFile(
+            f"{path} is not the file its manifest describes: delete {folder}, and run again to prepare it"
+        )
     tensors, _ = read_tensors(path)
     return tensors["images"], tensors["labels"]

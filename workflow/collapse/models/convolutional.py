@@ -1,6 +1,7 @@
 """VGG and ResNet for small images, with PyTorch's default initialisation."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -27,7 +28,7 @@ def vgg(shape: Shape, plan: Sequence[int | str], hidden: Sequence[int]) -> Netwo
             channels = step
     widths = [channels * size**2, *hidden]
     layers["flatten"] = nn.Flatten()
-    for i, pair in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1):
+    for i, pair in enumerate(pairwise(widths), start=1):
         layers[f"fc{i}"] = dense(*pair)
     return Network(layers, nn.Linear(widths[-1], shape.num_classes))
 

@@ -1,6 +1,7 @@
 """Multilayer perceptrons."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -15,5 +16,5 @@ def dense(width_in: int, width_out: int) -> nn.Sequential:
 def mlp(shape: Shape, hidden: Sequence[int]) -> Network:
     """Fully connected network: a dense layer for each width in `hidden`, then a linear classifier with bias."""
     widths = [shape.channels * shape.image_size**2, *hidden]
-    layers = {f"fc{i}": dense(*pair) for i, pair in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1)}
+    layers = {f"fc{i}": dense(*pair) for i, pair in enumerate(pairwise(widths), start=1)}
     return Network({"flatten": nn.Flatten(), **layers}, nn.Linear(widths[-1], shape.num_classes))

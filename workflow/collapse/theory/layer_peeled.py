@@ -21,11 +21,9 @@ sample on another class of its own group and on one of the other group. Stationa
     p_m = price cos(phi) / sqrt(K k_minor)         q_m = price ratio sin(phi) / sqrt(K k_major)
     tan(phi) = y sqrt(k_minor) / (x sqrt(k_major))
 
-so that price and phi give all softmax weights, these all margins, and two equations are left: the last line (its error
-is `imbalance`, falling in phi) and the active constraint (its error is `excess`, falling in price once phi solves the
-former, for the dual is concave). Both are solved by Newton's method within brackets, for all ratios at once.
-
-Arrays of shape (2, n) hold the majority, then the minority, at n ratios.
+so price and phi give all softmax weights, these all margins, and two equations are left: the last line (its error is
+`imbalance`, falling in phi) and the constraint (its error is `excess`, falling in price as the dual is concave). Bracketed
+Newton steps solve both for all n ratios at once; arrays (2, n) hold the majority, then the minority.
 """
 
 import math
@@ -38,10 +36,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-# A Newton step below this is the last: what it leaves is below the rounding error.
-LAST_STEP = 1e-12
-# Newton's method takes about 5 and bisection alone about 50.
-MAX_STEPS = 200
+LAST_STEP = 1e-12  # a Newton step below this is the last: what it leaves is below the rounding error
+MAX_STEPS = 200  # Newton's method takes about 5, bisection alone about 50
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,7 @@ class Solution:
 
     a, x, c, y : the four numbers of the reduction, see the module.
     objective : sum of majority losses + (1 / ratio) sum of minority losses, over class means.
-    cos_minor, cos_major : cosine between two classifiers of the group; cos_minor is exactly 1 in collapse and NaN where
-        the minority classifiers are zero.
+    cos_minor, cos_major : cosine of two classifiers of the group; cos_minor is exactly 1 if collapsed, NaN if vanished.
     status : "ok"; "collapsed", one minority classifier (c = 0); "vanished", minority classifiers zero (c = x = y = 0).
     kkt_residual : largest error of the optimality conditions; stationarity in units of the price, budget of rho.
     """
@@ -68,10 +63,7 @@ class Solution:
 
 
 def simplex_cosine(k: int) -> float:
-    """Cosine between any two of k vectors of a simplex equiangular tight frame, -1 / (k - 1).
-
-    Raises ValueError if k < 2.
-    """
+    """Cosine between any two of k vectors of a simplex equiangular tight frame, -1 / (k - 1); ValueError if k < 2."""
     if k < 2:
         raise ValueError(f"a simplex frame needs two vectors or more, not {k}")
     return -1 / (k - 1)
@@ -81,9 +73,7 @@ def solve(k_major: int, k_minor: int, energy: float, ratio: ArrayLike) -> Soluti
     """Exact optimum of the layer-peeled model at every `ratio`.
 
     k_major, k_minor : classes in each group, 2 or more. energy : E_H E_W, positive. ratio : any shape, 1 or more;
-    math.inf drops the minority losses, the limit of the paper's Theorem 5.
-
-    Raises ValueError for arguments out of range, RuntimeError if the equations were not solved.
+    math.inf drops the minority losses (the paper's Theorem 5). ValueError if out of range, RuntimeError if not solved.
     """
     model = _model(k_major, k_minor, energy)
     ratios = np.asarray(ratio, dtype=np.float64)
@@ -193,7 +183,6 @@ def _equations(model: _Model, log_ratio: Floats, log_price: Floats, tilt: Floats
     """Point and both equations at log_price and tilt = log(K q_m / min(price ratio, 1)), each (n,).
 
     Returns [(a, c), (x, y)], (2, 2, n), imbalance and excess, (3, n): value and two derivatives, as in `_margins`.
-
     imbalance = sqrt(K) (y sqrt(k_minor) cos(phi) - x sqrt(k_major) sin(phi))
     excess = (k_major - 1) a + (k_minor - 1) c + sqrt(K) (x cos(phi) / sqrt(k_minor) + y sin(phi) / sqrt(k_major)) - rho
     """
@@ -206,7 +195,7 @@ def _equations(model: _Model, log_ratio: Floats, log_price: Floats, tilt: Floats
     log_total = np.stack([log_price, np.minimum(log_pressure, 0)])
     within, across = _margins(model, log_total, np.stack([log_cos, tilt]), rate)
     within[:, 1] = np.where(log_pressure < 0, within[:, 1], 0.0)
-    share = np.exp(np.stack([log_cos, log_sin]))
+    share = np.exp(np.stack([log_cos, log_sin]))  # cos(phi), sin(phi)
     along, against = share * across, model.own * share[::-1] * across
     sigma = np.maximum(along[0].sum(axis=0), 0.0)
     along[1] += rate * along[0]
@@ -214,7 +203,7 @@ def _equations(model: _Model, log_ratio: Floats, log_price: Floats, tilt: Floats
     excess = np.sum((model.own - 1) * within + along, axis=1)
     excess[0] -= model.rho
     # x and y from sigma and phi, not from `across`: their direction stays exact where both are almost zero.
-    point = np.stack([within[0], model.other / model.k * share * sigma])
+    point = np.stack([np.maximum(within[0], 0), model.other / model.k * share * sigma])
     return point, against[:, 1] - against[:, 0], excess
 
 
@@ -245,7 +234,6 @@ def _solve_tilt(model: _Model, log_ratio: Floats, log_price: Floats, start: Floa
     Bracket: below 0 since ratio >= 1, with some room as the root of ratio 1 is 0 itself; from below by y >= -tilt mix,
     x <= mix (log(K) - log_price) and tan(phi) <= exp(tilt) sqrt(k_major / k_minor).
     """
-
     low = np.minimum(-1.0, -np.log(model.k_major / model.k_minor * (math.log(model.k) - log_price)))
     high = np.full_like(low, 0.25 * math.log(model.k / model.k_major))
     return _falling_root(lambda tilt: _equations(model, log_ratio, log_price, tilt)[1][:2], low, high, start)
@@ -261,21 +249,11 @@ def _stationary_point(model: _Model, log_ratio: Floats) -> Floats:
         _, imbalance, (value, by_tilt, by_price) = _equations(model, log_ratio, log_price, tilt)
         return value, by_price - by_tilt * imbalance[2] / imbalance[1]
 
-    # a <= rho / (k_major - 1) bounds the price from below; at price 1 the majority margins are zero.
+    # a <= rho / (k_major - 1) bounds the price from below, a >= 0 from above; that of ratio 1 tells where to start.
     low = np.full_like(log_ratio, -np.logaddexp(0.0, model.rho / (model.k_major - 1) - math.log(model.k_major)))
-    log_price = _falling_root(excess, low, np.zeros_like(low), _price_guess(model, log_ratio))
+    start = math.log(model.k) - np.logaddexp(math.log(model.k - 1), model.rho / (model.k - 1)) - log_ratio
+    log_price = _falling_root(excess, low, np.zeros_like(low), start)
     return _equations(model, log_ratio, log_price, _solve_tilt(model, log_ratio, log_price, tilt))[0]
-
-
-def _price_guess(model: _Model, log_ratio: Floats) -> Floats:
-    """log(price) at ratio 1, falling as it does while all margins are large, down to its value at infinite ratio."""
-    k, cosine = model.k, math.sqrt(model.k_minor / model.k)  # of phi at ratio 1
-    balanced = math.log(k) - np.logaddexp(math.log(k - 1), model.rho / (k - 1))
-    fall = (model.k_minor - 1 + model.k_major / k) / (k - 1)
-    weight = (1 - cosine) / model.k_major  # p_o / price at phi = 0
-    a = (model.rho - model.mix / cosine * math.log(k * cosine * weight)) / (model.k_major - 1 + cosine)
-    limit = -np.logaddexp(math.log(1 - weight), math.log(weight) + a)
-    return np.maximum(balanced - fall * log_ratio, limit)
 
 
 class _Optimality(NamedTuple):
@@ -308,11 +286,10 @@ def _describe(model: _Model, log_ratio: Floats, within: Floats, across: Floats, 
     sigma = np.sqrt(model.k * np.sum(across**2 / model.other, axis=0))
     zero = sigma == 0
     direction = model.k * across / (model.other * np.where(zero, 1.0, sigma))  # gradient of sigma
-    budget = np.sum((model.own - 1) * within, axis=0) + sigma - model.rho
     errors = [
         np.where(zero, np.maximum(at.pull_norm - 1, 0), np.abs(at.pull_across - direction).max(axis=0)),
         np.where(within > 0, np.abs(at.pull_within - 1), np.maximum(at.pull_within - 1, 0)).max(axis=0),
-        np.abs(budget) / model.rho,
+        np.abs(np.sum((model.own - 1) * within, axis=0) + sigma - model.rho) / model.rho,
     ]
     # On a group W W^T = sqrt(Z Z^T), Z the logits, is proportional to within (own I - J) + common J, J all ones.
     common = sigma * model.other / model.k

@@ -1,8 +1,8 @@
-"""Layer-peeled model as a semidefinite programme: slow, for any solver to check, and blind to the symmetry.
+"""Layer-peeled model as a semidefinite programme: slow, but it assumes nothing about the optimum.
 
-Fang, He, Long, Su 2021 (PNAS 118(43) e2103091118, arXiv 2101.12699), convex relaxation, exact from feature dimension 2K:
-with X the Gram matrix (2K, 2K) of K class-mean features followed by K classifiers, the first k_major of each majority,
-and z_k = X[k, K:] the logits of class k,
+Fang, He, Long, Su 2021 (PNAS 118(43) e2103091118, arXiv 2101.12699). Exact if features have 2K dimensions or more. With
+X the Gram matrix (2K, 2K) of K class-mean features, then K classifiers, the k_major majority classes first in each, and
+z_k = X[k, K:] the logits of class k,
 
     minimise    sum_{k < k_major} (logsumexp z_k - z_kk) + (1 / ratio) sum_{k >= k_major} (logsumexp z_k - z_kk)
     subject to  X positive semidefinite, sum_{i < K} X_ii <= K e_h, sum_{i >= K} X_ii <= K e_w
@@ -16,8 +16,8 @@ import cvxpy as cp
 import numpy as np
 from numpy.typing import NDArray
 
-# Clarabel's own are 1e-8; the objective is compared to 1e-6 and cosines divide by small diagonals.
-TOLERANCE = {"tol_gap_abs": 1e-9, "tol_gap_rel": 1e-9, "tol_feas": 1e-9}
+# Clarabel aims at 1e-8. Where rounding errors stop it short of that, this is still good enough (its own: 5e-5, 1e-4).
+TOLERANCE = {f"reduced_tol_{kind}": 1e-7 for kind in ("gap_abs", "gap_rel", "feas")}
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ class Optimum:
 
 
 class Programme:
-    """The programme for fixed classes and norms, compiled once and solved at any ratio.
-
-    k_major, k_minor : classes in each group; cos_minor needs two minority classes. e_h, e_w : bounds on the mean squared
-    norm of features and classifiers, positive. Raises ValueError for arguments out of range.
-    """
+    """The programme for fixed classes and norms, compiled once and solved at any ratio."""
 
     def __init__(self, k_major: int, k_minor: int, e_h: float, e_w: float) -> None:
+        """Compile for k_major, k_minor classes, 2 or more each, and mean squared norms e_h, e_w of features, classifiers.
+
+        Raises ValueError for arguments out of range.
+        """
         if k_major < 2 or k_minor < 2:
-            raise ValueError(f"two classes a group at least: k_major={k_major}, k_minor={k_minor}")
+            raise ValueError(f"each group needs two classes or more: k_major={k_major}, k_minor={k_minor}")
         if not (0 < e_h < math.inf and 0 < e_w < math.inf):
             raise ValueError(f"norms must be positive and finite: e_h={e_h}, e_w={e_w}")
         k = k_major + k_minor
@@ -63,10 +63,11 @@ class Programme:
             raise ValueError(f"ratio must be 1 or more (math.inf allowed), not {ratio}")
         self._weight.value = 1 / ratio
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Solution may be inaccurate")  # it is an error, below
-            self._problem.solve(solver=cp.CLARABEL, **TOLERANCE)
-        if self._problem.status != cp.OPTIMAL:
-            raise RuntimeError(f"Clarabel stopped at ratio {ratio}: {self._problem.status}")
+            warnings.filterwarnings("ignore", "Solution may be inaccurate")  # good enough, see TOLERANCE
+            try:
+                self._problem.solve(solver=cp.CLARABEL, **TOLERANCE)
+            except cp.SolverError as error:
+                raise RuntimeError(f"Clarabel did not converge at ratio {ratio}") from error
         gram = np.asarray(self._gram.value)
         return Optimum(float(self._problem.value), gram, _mean_cosine(gram[self._minor, self._minor]))
 

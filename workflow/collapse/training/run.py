@@ -17,8 +17,8 @@ from collapse.data.images import normalise
 from collapse.data.specs import DATASETS
 from collapse.data.store import read_split
 from collapse.files import DamagedFile, read_json, replacing, sha256, write_csv, write_json
-from collapse.models.zoo import BUILDERS
 from collapse.models.network import Network, Shape, build
+from collapse.models.zoo import BUILDERS
 from collapse.recipe import Recipe
 from collapse.training.loop import Epoch, TrainingFailed, fit, oversampled
 
@@ -41,7 +41,7 @@ def network_of(recipe: Recipe) -> Network:
 
 
 def load_images(recipe: Recipe, dataset: Path, split: str, rows: np.ndarray | None, device: torch.device):
-    """Images (n, channels, side, side) float32 and labels (n,) int64 of a split, on `device`, as the recipe wants them."""
+    """Images (n, channels, side, side) float32 and labels (n,) int64 of a split, as the recipe wants them."""
     images, labels = read_split(dataset, split)
     if rows is not None:
         images, labels = images[rows], labels[rows]
