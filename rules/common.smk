@@ -1,5 +1,6 @@
 # Configuration, environments, and the paths that every stage shares.
 
+import hashlib
 import json
 import os
 import sys
@@ -132,6 +133,11 @@ def tables_of_figure(wildcards):
     """Tables of a figure, in the order its script takes them."""
     tables = PLANS[wildcards.paper].paper.figures[wildcards.figure].tables
     return [f"{RESULTS}/tables/{wildcards.paper}/{table}.csv" for table in tables]
+
+
+def file_sha256(path):
+    """Checksum of a small file of the project."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def tables_of_claims(wildcards):

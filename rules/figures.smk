@@ -24,7 +24,6 @@ rule tabulate:
 rule render:
     input:
         tables=tables_of_figure,
-        script=f"{ROOT}/workflow/figures/{{paper}}/{{figure}}.py",
     output:
         multiext(
             f"{RESULTS}/figures/{{paper}}/{{figure}}",
@@ -42,9 +41,11 @@ rule render:
     conda:
         "../envs/figures.yaml"
     params:
+        # Redrawn when its script changes, wherever the project lies.
+        script=lambda wildcards: file_sha256(ROOT / "workflow" / "figures" / wildcards.paper / f"{wildcards.figure}.py"),
         title=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].title,
         reference=lambda wildcards: PLANS[wildcards.paper].paper.reference,
         cut=lambda wildcards: PLANS[wildcards.paper].plan.cut,
     shell:
-        "$PY_FIGURES -P -m scripts.render --script {input.script:q} --tables {input.tables:q} "
+        "$PY_FIGURES -P -m scripts.render --figure {wildcards.paper}/{wildcards.figure} --tables {input.tables:q} "
         "--out {output:q} 2>&1 | tee {log:q}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from collapse.paper import Claim, ClaimsSpec, Test
+from collapse.paper import Claim, ClaimsSpec, Condition
 
 COLUMNS = [
     "paper", "claim", "statement", "table", "published", "source", "condition",
@@ -34,12 +34,12 @@ def check(name: str, claim: Claim, table: pd.DataFrame | None, axes: list[str], 
         "table": claim.table,
         "published": claim.published.value,
         "source": claim.published.source,
-        "condition": describe(claim.test),
+        "condition": describe(claim.condition),
     }
     if scale not in claim.scales or table is None or (values := quantity(claim, table, axes)).empty:
         return row | {"verdict": "not run at this scale"}
     seeded = "seed" in table
-    values["margin"] = values.value.map(lambda value: margin(claim.test, value))
+    values["margin"] = values.value.map(lambda value: margin(claim.condition, value))
     panels = [axis for axis in values if axis not in ("seed", "value", "margin")]
     by_panel = values.groupby(panels, dropna=False) if panels else values.groupby(lambda _: "")
     worst = min((group for _, group in by_panel), key=lambda group: group.margin.min(skipna=False))
@@ -91,27 +91,27 @@ def _grouped(rows: pd.DataFrame, keys: list[str]):
     return rows.groupby(keys or (lambda _: 0), dropna=False)
 
 
-def margin(test: Test, value: float) -> float:
+def margin(condition: Condition, value: float) -> float:
     """How far inside the condition a value is; negative or zero outside, NaN for NaN."""
-    if test.above is not None:
-        return value - test.above
-    if test.below is not None:
-        return test.below - value
-    if test.near is not None:
-        return test.tolerance - abs(value - test.near)
-    low, high = test.between
+    if condition.above is not None:
+        return value - condition.above
+    if condition.below is not None:
+        return condition.below - value
+    if condition.near is not None:
+        return condition.tolerance - abs(value - condition.near)
+    low, high = condition.between
     return min(value - low, high - value)
 
 
-def describe(test: Test) -> str:
+def describe(condition: Condition) -> str:
     """The condition in words."""
-    if test.above is not None:
-        return f"> {test.above:g}"
-    if test.below is not None:
-        return f"< {test.below:g}"
-    if test.near is not None:
-        return f"{test.near:g} within {test.tolerance:g}"
-    return f"{test.between[0]:g} to {test.between[1]:g}"
+    if condition.above is not None:
+        return f"> {condition.above:g}"
+    if condition.below is not None:
+        return f"< {condition.below:g}"
+    if condition.near is not None:
+        return f"{condition.near:g} within {condition.tolerance:g}"
+    return f"{condition.between[0]:g} to {condition.between[1]:g}"
 
 
 def check_all(spec: ClaimsSpec, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -53,7 +53,7 @@ class Figure(Strict):
     tables: tuple[str, ...] = Field(description="tables that the figure draws, in the order its script takes them")
 
 
-class Test(Strict):
+class Condition(Strict):
     """What a claimed quantity has to satisfy: exactly one of the four."""
 
     above: float | None = Field(None, description="greater than this")
@@ -63,7 +63,7 @@ class Test(Strict):
     tolerance: float = Field(0.0, ge=0, description="for near")
 
     @model_validator(mode="after")
-    def _one(self) -> "Test":
+    def _one(self) -> "Condition":
         if sum(value is not None for value in (self.above, self.below, self.near, self.between)) != 1:
             raise ValueError("give exactly one of above, below, near, between")
         return self
@@ -93,7 +93,7 @@ class Claim(Strict):
         "min_step",
         description="min_step / max_step: least / greatest difference of neighbours along; range: last - first",
     )
-    test: Test = Field(description="condition on the quantity")
+    condition: Condition = Field(description="what the quantity has to satisfy")
     published: Published = Field(description="the paper's own value")
     scales: tuple[Literal["demo", "small", "paper"], ...] = Field(
         SCALES, description="scales at which it is meant to show"

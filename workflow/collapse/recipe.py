@@ -107,14 +107,14 @@ class Recipe(Strict):
     @model_validator(mode="before")
     @classmethod
     def _dataset_defaults(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("dataset") in DATASETS:
-            spec = DATASETS[data["dataset"]]
+        if isinstance(data, dict) and "dataset" in data:
+            spec = DATASETS[one_of("dataset", data["dataset"], DATASETS)]
             return {"image_size": spec.image_size, "mean": spec.mean, "std": spec.std, **data}
         return data
 
     @model_validator(mode="after")
     def _possible(self) -> "Recipe":
-        spec = DATASETS[one_of("dataset", self.dataset, DATASETS)]
+        spec = DATASETS[self.dataset]
         one_of("model", self.model, MODELS)
         if self.imbalance.k_major > spec.num_classes:
             raise ValueError(f"k_major {self.imbalance.k_major}: {self.dataset} has {spec.num_classes} classes")

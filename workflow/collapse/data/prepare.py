@@ -1,9 +1,11 @@
 """Raw datasets to (images, labels): uint8 images (n, channels, side, side), int64 labels (n,), one row order for good.
 
-Only this module knows where a dataset comes from. torchvision verifies the md5 of everything it reads.
+Only this module knows where a dataset comes from. Everything read is md5-checked first.
 """
 
-from collections.abc import Callable
+import gzip
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,12 @@ import numpy as np
 from collapse.data.specs import DATASETS
 
 Split = tuple[np.ndarray, np.ndarray]
+Loader = Callable[[Path, bool], dict[str, Split]]
+
+REMEDY = (
+    "Remedy: point data_root in config/config.yaml at a folder that holds the files as torchvision lays them out, or "
+    "allow the download (download: true) on a machine with a network. Delete a damaged file first."
+)
 
 
 class DatasetUnavailable(RuntimeError):
@@ -40,37 +48,62 @@ def _digits(data_root: Path, download: bool) -> dict[str, Split]:
     }
 
 
-def _torchvision(dataset_class: str, folder: str) -> Callable[[Path, bool], dict[str, Split]]:
+def _idx(dataset_class: str) -> Loader:
+    """MNIST and its like: four gzipped IDX files, as torchvision downloads them.
+
+    torchvision checks their md5 only as it downloads; a folder that somebody else filled is checked here.
+    """
+
     def loader(data_root: Path, download: bool) -> dict[str, Split]:
         from torchvision import datasets
+        from torchvision.datasets.utils import check_integrity
 
-        kind = getattr(datasets, dataset_class)
-        try:
-            splits = {
-                name: kind(str(data_root), train=name == "train", download=download) for name in ("train", "test")
-            }
-        except (RuntimeError, OSError) as error:
-            # torchvision raises RuntimeError for a missing or damaged file, OSError for a failed download.
-            raise DatasetUnavailable(
-                f"{dataset_class} is not usable in {(data_root / folder).resolve()} "
-                f"({str(error).splitlines()[0]}). Remedy: put the files there as torchvision lays them out, point "
-                f"data_root in config/config.yaml at a folder that holds them, or allow the download (download: true) "
-                f"on a machine with a network. Delete a damaged file first."
-            ) from None
-        return {name: _arrays(split) for name, split in splits.items()}
+        kind, folder = getattr(datasets, dataset_class), data_root / dataset_class / "raw"
+        files = [(folder / name, md5) for name, md5 in kind.resources]
+        if download and not all(check_integrity(path, md5) for path, md5 in files):
+            with _unavailable(folder):
+                kind(str(data_root), download=True)
+        for path, md5 in files:
+            if not check_integrity(path, md5):
+                problem = "has the wrong md5" if path.exists() else "is absent"
+                raise DatasetUnavailable(f"{path.resolve()} {problem}. {REMEDY}")
+        parts = [gzip.decompress(path.read_bytes()) for path, _ in files]
+        return {"train": _parse_idx(*parts[:2]), "test": _parse_idx(*parts[2:])}
 
     return loader
 
 
-def _arrays(split) -> Split:
-    images = np.asarray(split.data)
-    images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(images), np.asarray(split.targets, dtype=np.int64)
+def _parse_idx(images: bytes, labels: bytes) -> Split:
+    """Arrays of a pair of IDX files: 16 bytes of header and pixels, 8 bytes of header and labels."""
+    count, rows, columns = np.frombuffer(images, ">i4", count=3, offset=4)
+    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(count, 1, rows, columns)
+    return pixels, np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
 
 
-LOADERS = {
+def _cifar10(data_root: Path, download: bool) -> dict[str, Split]:
+    """CIFAR-10 as torchvision reads it: md5 first, then its pickles."""
+    from torchvision.datasets import CIFAR10
+
+    with _unavailable(data_root / CIFAR10.base_folder):
+        splits = {name: CIFAR10(str(data_root), name == "train", download=download) for name in ("train", "test")}
+    return {
+        name: (np.ascontiguousarray(split.data.transpose(0, 3, 1, 2)), np.asarray(split.targets, dtype=np.int64))
+        for name, split in splits.items()
+    }
+
+
+@contextmanager
+def _unavailable(folder: Path) -> Iterator[None]:
+    """Turn torchvision's errors into ours: RuntimeError for a missing or damaged file, OSError for the network."""
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        raise DatasetUnavailable(f"{folder.resolve()}: {str(error).splitlines()[0]}. {REMEDY}") from None
+
+
+LOADERS: dict[str, Loader] = {
     "digits": _digits,
-    "mnist": _torchvision("MNIST", "MNIST/raw"),
-    "fashion_mnist": _torchvision("FashionMNIST", "FashionMNIST/raw"),
-    "cifar10": _torchvision("CIFAR10", "cifar-10-batches-py"),
+    "mnist": _idx("MNIST"),
+    "fashion_mnist": _idx("FashionMNIST"),
+    "cifar10": _cifar10,
 }

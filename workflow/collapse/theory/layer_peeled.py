@@ -22,8 +22,8 @@ sample on another class of its own group and on one of the other group. Stationa
     tan(phi) = y sqrt(k_minor) / (x sqrt(k_major))
 
 so price and phi give all softmax weights, these all margins, and two equations are left: the last line (its error is
-`imbalance`, falling in phi) and the constraint (its error is `excess`, falling in price as the dual is concave). Bracketed
-Newton steps solve both for all n ratios at once; arrays (2, n) hold the majority, then the minority.
+`imbalance`, falling in phi) and the constraint (its error is `excess`, falling in price: the dual is concave). Newton's
+method in brackets solves both for all n ratios at once; arrays (2, n) hold the majority, then the minority.
 """
 
 import math

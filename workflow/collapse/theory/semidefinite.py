@@ -36,7 +36,7 @@ class Programme:
     """The programme for fixed classes and norms, compiled once and solved at any ratio."""
 
     def __init__(self, k_major: int, k_minor: int, e_h: float, e_w: float) -> None:
-        """Compile for k_major, k_minor classes, 2 or more each, and mean squared norms e_h, e_w of features, classifiers.
+        """State it for k_major, k_minor classes, 2 or more, and mean squared norms e_h of features, e_w of classifiers.
 
         Raises ValueError for arguments out of range.
         """
@@ -67,7 +67,9 @@ class Programme:
             try:
                 self._problem.solve(solver=cp.CLARABEL, **TOLERANCE)
             except cp.SolverError as error:
-                raise RuntimeError(f"Clarabel did not converge at ratio {ratio}") from error
+                raise RuntimeError(f"Clarabel failed at ratio {ratio}") from error
+        if self._problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
+            raise RuntimeError(f"Clarabel stopped at ratio {ratio}: {self._problem.status}")
         gram = np.asarray(self._gram.value)
         return Optimum(float(self._problem.value), gram, _mean_cosine(gram[self._minor, self._minor]))
 

@@ -1,0 +1,63 @@
+import runpy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from collapse import plotting
+from collapse.page import page
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "figures"
+
+
+def measured(**columns):
+    rows = {"dataset": "digits", "model": "mlp", "k_major": [3, 3, 7, 7], "oversampling": 1, "ratio": 70.0}
+    return pd.DataFrame(
+        rows | columns | {"cos_minor_mean": [-0.1, 1, 0, 1], "cos_minor_std": [0.1, 0, None, 0], "n": 3}
+    )
+
+
+TABLES = {
+    "layer_peeled/fig3": (
+        pd.DataFrame(
+            {"k_major": 7, "k_minor": 3, "e_h": 5, "e_w": 1, "ratio": [1, 10, 100], "cos_minor": [-0.1, 1, None],
+             "status": ["ok", "collapsed", "vanished"]}
+        ),
+        pd.DataFrame({"k_major": [7], "k_minor": [3], "e_h": [5], "e_w": [1], "r0": [9.0], "r1": [50.0]}),
+    ),
+    "layer_peeled/fig4": (measured(ratio=[1, float("inf")] * 2),),
+    "layer_peeled/fig6": (measured(oversampling=[1, 70] * 2),),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [str(path.relative_to(SCRIPTS).with_suffix("")) for path in SCRIPTS.rglob("*.py")])
+def test_every_figure_draws_its_tables_and_the_same_table_gives_the_same_file(name, tmp_path):
+    draw = runpy.run_path(str(SCRIPTS / f"{name}.py"))["draw"]
+    tables = []
+    for i, table in enumerate(TABLES[name]):
+        tables.append(tmp_path / f"{i}.csv")
+        table.to_csv(tables[-1], index=False)
+    for folder in ("a", "b"):
+        plotting.render(draw, tables, [tmp_path / folder / "figure.pdf", tmp_path / folder / "figure.png"])
+    assert (tmp_path / "a" / "figure.png").stat().st_size > 10_000
+    for suffix in ("pdf", "png"):
+        assert (tmp_path / f"a/figure.{suffix}").read_bytes() == (tmp_path / f"b/figure.{suffix}").read_bytes()
+
+
+def test_fig4_shows_the_means_and_the_simplex(tmp_path):
+    figure = runpy.run_path(str(SCRIPTS / "layer_peeled/fig4.py"))["draw"](TABLES["layer_peeled/fig4"][0])
+    axes = figure.axes[0]
+    curves = [list(container.lines[0].get_ydata()) for container in axes.containers]
+    assert curves == [[-0.1, 1], [0, 1]]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", r"$\infty$"]
+    assert any(line.get_ydata()[0] == pytest.approx(-1 / 9) for line in axes.get_lines())
+
+
+def test_a_page_escapes_its_cells_and_rounds_its_numbers(tmp_path):
+    table = tmp_path / "t.csv"
+    pd.DataFrame({"verdict": ["holds"], "x": [0.123456], "note": ["<script>"]}).to_csv(table, index=False)
+    html = page(table, "A & B")
+    assert '<td class="holds">holds</td>' in html
+    assert "0.1235" in html
+    assert "<script>" not in html
+    assert "A &amp; B" in html

@@ -1,0 +1,63 @@
+import math
+
+import pandas as pd
+import pytest
+
+from collapse.paper import TableSpec
+from collapse.tables import seeds_table, summary
+
+SPEC = TableSpec.model_validate(
+    {
+        "grid": {
+            "blocks": [
+                {"dataset": "digits", "model": "mlp", "k_major": [3, 7], "n_major": 140, "ratio": [1, 70]},
+            ],
+            "protocol": {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0, "batch_size": 60, "epochs": 2},
+            "seeds": [0, 1],
+            "variant": "majority-{k_major}_ratio-{ratio}",
+            "source": "test",
+        },
+        "axes": ["dataset", "k_major", "ratio", "oversampling"],
+        "columns": {"cos_minor": {"metric": "cosine_mean", "layer": "classifier", "split": "-", "classes": "minority"}},
+    }
+)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Metrics whose value tells which run and which classes they are of: 10 * ratio + first class + seed / 10."""
+    for cell, ratio in (("majority-10_ratio-1", 1), ("majority-3_ratio-70", 70), ("majority-7_ratio-70", 70)):
+        for seed in (0, 1):
+            rows = [
+                (epoch, "-", "classifier", f"{first}-9", "cosine_mean", 10 * ratio + first + seed / 10 - (2 - epoch))
+                for epoch in (1, 2)
+                for first in (3, 7)
+            ]
+            folder = tmp_path / "digits" / "mlp" / cell / f"seed-{seed}"
+            folder.mkdir(parents=True)
+            columns = ["epoch", "split", "layer", "classes", "metric", "value"]
+            pd.DataFrame(rows, columns=columns).to_csv(folder / "metrics.csv", index=False)
+    return tmp_path
+
+
+def test_a_balanced_run_serves_every_majority(runs):
+    table = summary(seeds_table(SPEC, runs), SPEC)
+    assert list(table) == ["dataset", "k_major", "ratio", "oversampling", "cos_minor_mean", "cos_minor_std", "n"]
+    values = table.set_index(["k_major", "ratio"])
+    assert values.cos_minor_mean[3, 1] == pytest.approx(13.05)  # the last epoch's, the minority being 3-9
+    assert values.cos_minor_mean[7, 1] == pytest.approx(17.05)
+    assert values.cos_minor_mean[7, 70] == pytest.approx(707.05)
+    assert values.cos_minor_std[7, 70] == pytest.approx(0.1 / math.sqrt(2))
+    assert (table.n == 2).all()
+    assert (table.oversampling == 1).all()
+
+
+def test_a_failed_run_lowers_n(runs):
+    failed = runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1" / "metrics.csv"
+    failed.write_text("epoch,split,layer,classes,metric,value\n")
+    seeds = seeds_table(SPEC, runs)
+    table = summary(seeds, SPEC).set_index(["k_major", "ratio"])
+    assert table.n[7, 70] == 1
+    assert table.n[3, 70] == 2
+    assert table.cos_minor_mean[7, 70] == pytest.approx(707)
+    assert math.isnan(table.cos_minor_std[7, 70])

@@ -1,0 +1,103 @@
+"""Papers' files: what they say, and what is wrong with a wrong one."""
+
+from pathlib import Path
+
+import pytest
+
+from collapse.paper import PaperAtScale, load_paper
+from collapse.recipe import Imbalance, Recipe
+from collapse.strict import ConfigError
+
+PAPERS = sorted((Path(__file__).parents[2] / "config" / "papers").glob("*.yaml"))
+PAPER = next(path for path in PAPERS if path.stem == "layer_peeled")
+SEEDS = (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ("ratio: 70, oversampling", "ratio: 141, oversampling", "ratio 141 leaves the minority classes empty"),
+        ("ratio: 70, oversampling", "ratio: 0.5, oversampling", "ratio"),
+        ("n_major: 140, ratio: 70", "n_major: 141, ratio: 70", "digits holds 140 train samples a class"),
+        ("k_major: 7, n_major", "k_major: 10, n_major", "k_major 10 leaves no minority class in digits"),
+        ("k_major: 7, n_major", "k_major: 11, n_major", "k_major 11: digits has 10 classes"),
+        ("model: mlp, k_major: 7", "model: mlpp, k_major: 7", "unknown model 'mlpp'; valid choices: mlp, convnet"),
+        ("digits, model: mlp, k_major: 7", "digit, model: mlp, k_major: 7", "unknown dataset 'digit'; valid choices"),
+        ("ratio: 70, oversampling", "ration: 70, oversampling", "unknown axis 'ration'; valid choices: batch_size"),
+        ("tables: [fig6]", "tables: [fig66]", "unknown table in figures 'fig66'; valid choices: fig3"),
+        ("    table: fig6\n", "    table: fig9\n", "unknown table in claims 'fig9'"),
+        ("along: oversampling", "along: oversamplin", "unknown axis of claims on fig6 'oversamplin'"),
+        ("_oversampling-{oversampling}", "", "two different runs are both called"),
+        ("learning_rate: 0.1", "learning_rate: fast", "protocol.learning_rate: Input should be a valid number"),
+        ("title: \"Expl", "titel: \"Expl", "unknown key titel"),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_the_file_and_the_key(tmp_path, good, bad, message):
+    text = PAPER.read_text()
+    assert good in text
+    copy = tmp_path / "layer_peeled.yaml"
+    copy.write_text(text.replace(good, bad))
+    with pytest.raises(ConfigError) as error:
+        PaperAtScale(load_paper(copy), "demo", SEEDS)
+    assert "layer_peeled.yaml" in str(error.value)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=lambda path: path.stem)
+def test_every_paper_has_its_scales_its_figure_scripts_and_claims_that_can_be_checked(path):
+    paper = load_paper(path)
+    assert set(paper.scales) == {"demo", "small", "paper"}
+    plans = [PaperAtScale(paper, scale, SEEDS) for scale in paper.scales]
+    scripts = path.parents[2] / "workflow" / "figures" / paper.name
+    assert {script.stem for script in scripts.glob("*.py")} == set(paper.figures)
+    checked = [claim for figure in paper.figures for claim in plans[0].claims(figure)]
+    assert sorted(checked) == sorted(paper.claims)
+
+
+def minority_decay(recipe):
+    """Sum of lr * weight_decay / (1 - momentum) over all steps: the log of how far classifier differences decay."""
+    protocol = recipe.protocol
+    steps = -(-recipe.epoch_length() // protocol.batch_size)
+    rates = sum(protocol.learning_rate_at(epoch) for epoch in range(protocol.epochs))
+    return steps * rates * protocol.weight_decay / (1 - protocol.momentum)
+
+
+@pytest.mark.parametrize("scale", ["demo", "small"])
+def test_reduced_protocols_last_long_enough_for_minority_collapse(scale):
+    """Differences of minority classifiers decay through weight decay alone: by exp(-6) or more (layer_peeled)."""
+    plan = PaperAtScale(load_paper(PAPER), scale, SEEDS)
+    collapsing = [plan.recipes[cell] for cell in plan.cells["fig4"] if plan.recipes[cell].imbalance.k_major == 7]
+    assert min(map(minority_decay, collapsing)) >= 6
+
+
+def test_the_published_protocol_is_untouched_at_paper_scale():
+    plan = PaperAtScale(load_paper(PAPER), "paper", SEEDS)
+    assert plan.plan.protocol == {}
+    for recipe in plan.recipes.values():
+        assert recipe.protocol == plan.paper.protocol
+        assert recipe.image_size == 32
+    assert plan.recipes["fashion_mnist/vgg11/majority-5x6000_ratio-1000_oversampling-100"].class_counts() == (
+        (6000,) * 5 + (6,) * 5
+    )
+
+
+def test_a_recipe_round_trips_through_json():
+    for recipe in PaperAtScale(load_paper(PAPER), "paper", SEEDS).recipes.values():
+        assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("given", "counts"),
+    [
+        ({"n_major": 6000, "ratio": 1000}, (6000, 6)),
+        ({"n_major": 6000, "ratio": 3000}, (6000, 2)),
+        ({"n_minor": 5, "ratio": 1000}, (5000, 5)),
+        ({"n_major": 5000, "ratio": "inf"}, (5000, 0)),
+        ({"n_major": 140, "ratio": 140}, (140, 1)),
+        ({"n_major": 140, "n_minor": 7, "ratio": 20}, (140, 7)),
+    ],
+)
+def test_counts_follow_from_the_ratio(given, counts):
+    imbalance = Imbalance(k_major=3, **given)
+    assert (imbalance.n_major, imbalance.n_minor) == counts
+    assert imbalance.class_counts(5) == (counts[0],) * 3 + (counts[1],) * 2

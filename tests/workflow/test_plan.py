@@ -1,0 +1,73 @@
+"""What is planned, and what is refused before anything runs."""
+
+import subprocess
+
+import pytest
+from tests.workflow.project import BIN, ROOT
+
+
+def test_the_workflow_is_lint_clean(project):
+    assert "good condition" in project.run("--lint")
+
+
+def test_both_entry_points_plan_the_same(project):
+    assert project.planned("fig6") == project.planned("fig6", "--snakefile", "workflow/Snakefile")
+
+
+def test_figures_share_runs(project):
+    """fig6 at w_r = 1 is a run of fig4, and balanced training is one run for K_A = 3, 5, 7: 17 cells, not 20."""
+    jobs = project.planned("all")
+    assert (jobs["train"], jobs["extract"], jobs["measure"]) == (17, 17, 17)
+    assert project.planned("fig4")["train"] == 13
+    assert project.planned("fig6")["train"] == 5
+
+
+def test_the_paper_scale_lists_the_published_grid(project):
+    """fig6: 2 networks x 2 datasets x 3 majorities x 4 rates, 3 seeds each; no seed is bundled with another."""
+    jobs = project.planned("fig6", "--config", "scale=paper")
+    assert jobs["train"] == 2 * 2 * 3 * 4 * 3
+    # fig4: 4 panels of (3 majorities x 4 ratios + the balanced run), 2 more ratios for ResNet18.
+    assert project.planned("fig4", "--config", "scale=paper")["train"] == (4 * (3 * 4 + 1) + 2) * 3
+
+
+def test_an_absent_paper_recipe_at_infinite_ratio_has_no_minority(project):
+    output = project.run("--dry-run", "fig4", "--config", "scale=paper")
+    assert "results/data/fashion_mnist/subsets/7x6000_3x0/seed-0.csv" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fig7"], "unknown target fig7; valid choices: all, fig3, fig4, fig6, layer_peeled"),
+        (["fig6", "--config", "scale=small"], "fig6 is not drawn at scale small, only at demo, paper"),
+        (["fig6", "--config", "scal=demo"], "unknown key scal; valid keys: paper, scale"),
+        (["fig6", "--config", "scale=huge"], "scale: Input should be 'demo', 'small' or 'paper'"),
+        (["fig6", "--config", "paper=nobody"], "unknown paper 'nobody'; valid choices: layer_peeled"),
+        (["fig6", "--config", "seeds=[0, 0]"], "seeds: a seed appears twice"),
+        (["fig6", "--config", "protocol={learning_rat: 1}"], "unknown key learning_rat; valid keys: optimizer"),
+        (["fig6", "--config", "protocol={momentum: 1.5}"], "protocol.momentum: Input should be less than 1"),
+        (["fig6", "--config", "protocol={batch_size: 1399}"], "leaves a last batch of one sample"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_clear_error(project, arguments, message):
+    assert message in project.error(*arguments)
+
+
+def test_a_mistake_in_a_papers_file_is_one_clear_error(project, tmp_path):
+    copied = project.copy(tmp_path)
+    paper = copied.folder / "config/papers/layer_peeled.yaml"
+    paper.write_text(paper.read_text().replace("ratio: 70, oversampling", "ratio: 141, oversampling"))
+    output = copied.error("fig6")
+    assert "config/papers/layer_peeled.yaml, scales.demo.tables.fig6" in output
+    assert "ratio 141 leaves the minority classes empty: n_major is 140, so the largest ratio is 140" in output
+    assert "Traceback" not in output
+
+
+def test_the_key_tables_of_the_documentation_are_up_to_date(tmp_path):
+    copy = tmp_path / "README.md"
+    copy.write_text((ROOT / "config" / "README.md").read_text())
+    subprocess.run(
+        [BIN / "python", ROOT / "workflow/scripts/document_config.py", copy],
+        check=True, env={"PYTHONPATH": str(ROOT / "workflow")},
+    )  # fmt: skip
+    assert copy.read_text() == (ROOT / "config" / "README.md").read_text(), "run: make docs"

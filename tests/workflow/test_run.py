@@ -1,0 +1,109 @@
+"""What a finished figure leaves behind, and what a change makes anew."""
+
+import csv
+import json
+
+import pytest
+from tests.workflow.project import TINY, Project
+
+RUNS = "results/demo/runs/layer_peeled/digits/mlp"
+ONE_RUN = f"{RUNS}/majority-7x140_ratio-70_oversampling-5/seed-1"
+DOWNSTREAM = {"tabulate": 1, "check_claims": 1, "render": 1}
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    return finished.copy(tmp_path)
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_stage_leaves_its_file(finished):
+    run = finished.folder / ONE_RUN
+    assert sorted(path.name for path in run.iterdir()) == [
+        "checkpoints", "history.csv", "metrics.csv", "recipe.json", "run.json", "statistics.safetensors",
+    ]  # fmt: skip
+    recipe = json.loads((run / "recipe.json").read_text())
+    assert recipe["imbalance"] == {"k_major": 7, "ratio": 70, "n_major": 140, "n_minor": 2, "oversampling": 5}
+    assert recipe["seeds"] == {"data": 1, "init": 1, "order": 1}
+    subset = rows(finished.folder / "results/data/digits/subsets/7x140_3x2/seed-1.csv")
+    assert len(subset) == 7 * 140 + 3 * 2
+    table = rows(finished.folder / "results/demo/tables/layer_peeled/fig6.csv")
+    assert list(table[0]) == [
+        "dataset", "model", "k_major", "ratio", "oversampling", "cos_minor_mean", "cos_minor_std", "n",
+    ]  # fmt: skip
+    assert [row["oversampling"] for row in table] == ["1", "2", "5", "20", "70"]
+    assert {row["n"] for row in table} == {"2"}
+    claims = rows(finished.folder / "results/demo/claims/layer_peeled/fig6.csv")
+    assert {claim["claim"] for claim in claims} == {"fig6_falls", "fig6_restored"}
+    assert {claim["verdict"] for claim in claims} <= {"holds", "fails", "inconclusive"}
+    figures = finished.folder / "results/demo/figures/layer_peeled"
+    assert (figures / "fig6.pdf").read_bytes().startswith(b"%PDF")
+    assert (figures / "fig6.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_progress_is_in_the_terminal_and_in_the_log(finished):
+    log = finished.folder / "results/demo/logs/train/layer_peeled/digits/mlp"
+    line = next(line for line in (log / "majority-7x140_ratio-70_oversampling-5.log").read_text().splitlines())
+    assert all(word in line for word in ("epoch", "loss", "accuracy", "left"))
+    assert line in finished.log
+
+
+def test_run_twice_nothing_is_redone(finished):
+    assert finished.planned("fig6", *TINY) == {}
+
+
+def test_a_deleted_metrics_file_redoes_what_hangs_on_it(copied):
+    (copied.folder / ONE_RUN / "metrics.csv").unlink()
+    assert copied.planned("fig6", *TINY) == {"measure": 1, **DOWNSTREAM}
+    copied.run("fig6", *TINY)
+    assert copied.planned("fig6", *TINY) == {}
+
+
+def test_a_comment_in_the_library_retrains_nothing(copied):
+    for file in (copied.folder / "workflow").rglob("*.py"):
+        if "figures" not in file.parts:
+            file.write_text(file.read_text() + "\n# another comment\n")
+    assert copied.planned("fig6", *TINY) == {}
+
+
+def test_a_changed_figure_script_redraws_the_figure_alone(copied):
+    script = copied.folder / "workflow/figures/layer_peeled/fig6.py"
+    script.write_text(script.read_text().replace("minority cosine", "mean minority cosine"))
+    assert copied.planned("fig6", *TINY) == {"render": 1}
+
+
+def test_a_changed_learning_rate_redoes_exactly_the_runs_it_touches(copied):
+    changed = ("--config", "protocol={epochs: 2, learning_rate: 0.05}", "seeds=[0, 1]")
+    assert copied.planned("fig6", *changed) == {"train": 5, "extract": 5, "measure": 5, **DOWNSTREAM}
+    paper = copied.folder / "config/papers/layer_peeled.yaml"
+    text = paper.read_text()
+    assert "oversampling: [1, 2, 5, 20, 70]" in text
+    one_more = text.replace("oversampling: [1, 2, 5, 20, 70]", "oversampling: [1, 2, 5, 10, 20, 70]")
+    paper.write_text(one_more)
+    assert copied.planned("fig6", *TINY) == {"train": 1, "extract": 1, "measure": 1, **DOWNSTREAM}
+
+
+def test_a_changed_device_or_data_folder_redoes_nothing(finished):
+    assert finished.planned("fig6", *TINY, "device=cpu", "data_root=elsewhere", "download=false") == {}
+
+
+def test_a_moved_project_is_still_finished(finished, tmp_path):
+    moved = finished.copy(tmp_path / "somewhere else")
+    assert moved.planned("fig6", *TINY) == {}
+
+
+def test_the_report_works_offline_and_shows_every_category(tmp_path):
+    project = Project.fresh(tmp_path)
+    project.run("all", *TINY)
+    project.run("--report", "report.html", *TINY)
+    html = (tmp_path / "report.html").read_text()
+    for shown in ("Figures", "Tables", "Claims", "Run time and provenance", "fig3.png", "fig6.png", "claims.html"):
+        assert shown in html
+    assert '<script src="http' not in html
+    verdicts = rows(tmp_path / "results/demo/claims.csv")
+    assert all(claim["verdict"] == "holds" for claim in verdicts if claim["table"].startswith("fig3"))
+    assert len(rows(tmp_path / "results/demo/tables/layer_peeled_runs.csv")) == 17 * 2
