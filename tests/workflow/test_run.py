@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 from tests.workflow.project import TINY, Project
@@ -61,6 +62,14 @@ def test_a_deleted_metrics_file_redoes_what_hangs_on_it(copied):
     assert copied.planned("fig6", *TINY) == {"measure": 1, **DOWNSTREAM}
     copied.run("fig6", *TINY)
     assert copied.planned("fig6", *TINY) == {}
+
+
+def test_deleted_checkpoints_redo_nothing_while_their_statistics_are_there(copied):
+    for checkpoints in (copied.folder / RUNS).glob("*/*/checkpoints"):
+        shutil.rmtree(checkpoints)
+    assert copied.planned("fig6", *TINY) == {}
+    (copied.folder / ONE_RUN / "metrics.csv").unlink()
+    assert copied.planned("fig6", *TINY) == {"measure": 1, **DOWNSTREAM}
 
 
 def test_a_comment_in_the_library_retrains_nothing(copied):
