@@ -44,9 +44,10 @@ lint: setup
 test: lint
 	for env in torch convex figures workflow; do .venv/$$env/bin/python -m pytest -q tests/$$env || exit 1; done
 
-# One comparison, two things measured in one run: make bench NAME=layer_peeled_sweep
+# One comparison, two things measured in one run, on one thread: make bench NAME=layer_peeled_sweep
 bench: setup
-	PYTHONPATH=workflow .venv/$(or $(ENV),$(shell sed -n 's/^Environment: //p' benchmarks/$(NAME).py))/bin/python benchmarks/$(NAME).py
+	OMP_NUM_THREADS=1 PYTHONPATH=workflow \
+		.venv/$(shell sed -n 's/^Environment: //p' benchmarks/$(NAME).py)/bin/python benchmarks/$(NAME).py
 
 report: all
 	snakemake --report results/$(or $(SCALE),demo)/report.html $(ARGS)

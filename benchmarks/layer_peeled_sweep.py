@@ -8,12 +8,14 @@ time on one thread: two double what the reference needs and do not make it faste
 vanish from ratio 9.5 on.
 """
 
-import os
 import statistics
 import time
 
 import numpy as np
 from table import Row, write
+
+from collapse.theory.layer_peeled import solve
+from collapse.theory.semidefinite import Programme
 
 RATIOS = 10 ** np.linspace(0, 4, 41)
 E_H, E_W = 5.0, 1.0
@@ -24,8 +26,6 @@ AGREEMENT = 1e-6
 
 def ours(k_major: int, k_minor: int) -> tuple[float, np.ndarray]:
     """CPU seconds of a sweep by the reduction, and its objectives."""
-    from collapse.theory.layer_peeled import solve
-
     seconds = []
     for _ in range(REPEATS):
         start = time.process_time()
@@ -36,8 +36,6 @@ def ours(k_major: int, k_minor: int) -> tuple[float, np.ndarray]:
 
 def reference(k_major: int, k_minor: int) -> tuple[float, np.ndarray]:
     """CPU seconds of a sweep by the full programme, and its objectives."""
-    from collapse.theory.semidefinite import Programme
-
     programme = Programme(k_major, k_minor, E_H, E_W)
     programme.solve(1.0)  # compiles
     start = time.process_time()
@@ -55,6 +53,4 @@ def compare(case: str, k_major: int, k_minor: int) -> Row:
 
 
 if __name__ == "__main__":
-    # Read by the linear algebra library that the solver loads, hence before the imports above in the functions.
-    os.environ["OMP_NUM_THREADS"] = "1"
     write("layer_peeled_sweep", [compare("K=10", 5, 5), compare("K=20", 10, 10)])
