@@ -25,16 +25,13 @@ rule render:
     input:
         tables=tables_of_figure,
     output:
-        multiext(
-            f"{RESULTS}/figures/{{paper}}/{{figure}}",
-            pdf=".pdf",
-            png=report(
-                ".png",
-                caption="../workflow/report/figure.rst",
-                category="Figures",
-                subcategory="{paper}",
-                labels={"figure": "{figure}", "scale": CONFIG.scale},
-            ),
+        pdf=f"{RESULTS}/figures/{{paper}}/{{figure}}.pdf",
+        png=report(
+            f"{RESULTS}/figures/{{paper}}/{{figure}}.png",
+            caption="../workflow/report/figure.rst",
+            category="Figures",
+            subcategory="{paper}",
+            labels={"figure": "{figure}", "scale": CONFIG.scale},
         ),
     log:
         f"{RESULTS}/logs/render/{{paper}}/{{figure}}.log",

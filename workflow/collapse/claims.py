@@ -8,8 +8,8 @@ import pandas as pd
 from collapse.paper import Claim, ClaimsSpec, Condition
 
 COLUMNS = [
-    "paper", "claim", "statement", "table", "published", "source", "condition",
-    "ours", "spread", "n", "at", "verdict", "reason",
+    "paper", "claim", "verdict", "statement", "published", "ours", "spread", "n",
+    "condition", "at", "table", "source", "reason",
 ]  # fmt: skip
 
 REDUCTIONS: dict[str, Callable[[pd.Series], float]] = {

@@ -10,6 +10,7 @@ body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; color: #222; }
 table { border-collapse: collapse; }
 th, td { padding: .3em .7em; text-align: left; border-bottom: 1px solid #ddd; vertical-align: top; }
 th { border-bottom: 2px solid #888; white-space: nowrap; }
+.long { min-width: 20em; }
 .holds { color: #0a7d33; font-weight: 600; } .fails { color: #b3261e; font-weight: 600; }
 .inconclusive { color: #9a6700; font-weight: 600; }
 """
@@ -31,5 +32,5 @@ def _cell(value: object) -> str:
         text = f"{float(value):.4g}" if "." in str(value) else str(value)
     except ValueError:
         text = str(value)
-    colour = f' class="{text}"' if text in ("holds", "fails", "inconclusive") else ""
-    return f"<td{colour}>{html.escape(text)}</td>"
+    style = text if text in ("holds", "fails", "inconclusive") else "long" if len(text) > 40 else ""
+    return f'<td class="{style}">{html.escape(text)}</td>'
