@@ -6,9 +6,10 @@ PYTHON ?= python3
 ENVS := workflow torch convex figures
 BIN := .venv/workflow/bin
 CORES ?= all
+SCALE ?= demo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup lint test bench report docs lock
+.PHONY: setup lint test bench report docs gallery lock
 .DEFAULT_GOAL := all
 
 # Whatever is not named below is Snakemake's: a figure, a paper, a file.
@@ -50,11 +51,20 @@ bench: setup
 		.venv/$(shell sed -n 's/^Environment: //p' benchmarks/$(NAME).py)/bin/python benchmarks/$(NAME).py
 
 report: all
-	snakemake --report results/$(or $(SCALE),demo)/report.html $(ARGS)
+	snakemake --report results/$(SCALE)/report.html $(ARGS)
 
-# What is generated from the code: the tables of config/README.md, the pins of envs/.
+# What is generated: the tables of the READMEs, the gallery of docs/ (from results/), the pins of envs/.
 docs: setup
-	PYTHONPATH=workflow $(BIN)/python workflow/scripts/document_config.py config/README.md
+	PYTHONPATH=workflow $(BIN)/python workflow/scripts/document.py README.md config/README.md
+
+# Keep what a scale's results show now: make gallery SCALE=small
+gallery:
+	cd results/$(SCALE) && for figure in figures/*/*.png; do \
+		paper=$$(basename $$(dirname $$figure)); folder=../../docs/gallery/$(SCALE)/$$paper; mkdir -p $$folder; \
+		cp $$figure tables/$$paper/$$(basename $$figure .png).csv $$folder/; \
+	done
+	cd results/$(SCALE) && for claims in claims/*.csv; do \
+		cp $$claims ../../docs/gallery/$(SCALE)/$$(basename $$claims .csv)/claims.csv; done
 
 lock: setup
 	for env in $(ENVS); do $(BIN)/python envs/pip_requirements.py envs/$$env.yaml | \

@@ -117,9 +117,8 @@ def table_of(name):
     return plan_of(name).paper.tables[name.partition("/")[2]]
 
 
-def metrics_of(wildcards):
+def metrics_of(paper, table):
     """metrics.csv of every run that a measured table reads, each once."""
-    paper, _, table = wildcards.measured.partition("/")
     cells = dict.fromkeys(PLANS[paper].cells[table])
     return [f"{RESULTS}/runs/{paper}/{cell}/seed-{seed}/metrics.csv" for cell in cells for seed in CONFIG.seeds]
 
@@ -165,10 +164,16 @@ def report_outputs():
 
 
 def figure_outputs(plan, figure):
-    """What the target of one figure makes: the figure, and the verdicts on its claims."""
-    name = f"{plan.paper.name}/{figure}"
-    drawn = [f"{RESULTS}/figures/{name}.{suffix}" for suffix in ("pdf", "png")]
-    return drawn + [f"{RESULTS}/claims/{name}.csv"]
+    """What the target of one figure makes: the figure, the verdicts on its claims, and the numbers behind both.
+
+    Snakemake would not miss a deleted metrics file or table as long as the figure is there: so they are asked for too.
+    """
+    paper = plan.paper.name
+    tables = plan.paper.figures[figure].tables
+    drawn = [f"{RESULTS}/figures/{paper}/{figure}.{suffix}" for suffix in ("pdf", "png")]
+    numbers = [f"{RESULTS}/tables/{paper}/{table}.csv" for table in tables]
+    metrics = [path for table in tables if table in plan.cells for path in metrics_of(paper, table)]
+    return [*drawn, f"{RESULTS}/claims/{paper}/{figure}.csv", *numbers, *metrics]
 
 
 def paper_outputs(plan):

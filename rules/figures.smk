@@ -3,7 +3,7 @@
 
 rule tabulate:
     input:
-        metrics_of,
+        lambda wildcards: metrics_of(*wildcards.measured.split("/")),
     output:
         table=f"{RESULTS}/tables/{{measured}}.csv",
         seeds=f"{RESULTS}/tables/{{measured}}_seeds.csv",

@@ -81,6 +81,7 @@ def test_what_was_not_run_says_so():
         verdict({"above": 0}, where={"ratio": 64}),
         verdict({"above": 0}, scales=["paper"]),
         verdict({"above": 0}, RISING.iloc[:0]),
+        verdict({"above": 0}, RISING[RISING.k_major == 3], over=["ratio"], along="k_major"),
     ):
         assert row["verdict"] == "not run at this scale"
         assert row["ours"] == ""

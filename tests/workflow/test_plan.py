@@ -63,11 +63,10 @@ def test_a_mistake_in_a_papers_file_is_one_clear_error(project, tmp_path):
     assert "Traceback" not in output
 
 
-def test_the_key_tables_of_the_documentation_are_up_to_date(tmp_path):
+@pytest.mark.parametrize("name", ["README.md", "config/README.md"])
+def test_the_tables_of_the_documentation_are_up_to_date(name, tmp_path):
     copy = tmp_path / "README.md"
-    copy.write_text((ROOT / "config" / "README.md").read_text())
-    subprocess.run(
-        [BIN / "python", ROOT / "workflow/scripts/document_config.py", copy],
-        check=True, env={"PYTHONPATH": str(ROOT / "workflow")},
-    )  # fmt: skip
-    assert copy.read_text() == (ROOT / "config" / "README.md").read_text(), "run: make docs"
+    copy.write_text((ROOT / name).read_text())
+    command = [BIN / "python", ROOT / "workflow/scripts/document.py", copy]
+    subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT / "workflow")})
+    assert copy.read_text() == (ROOT / name).read_text(), "run: make docs"

@@ -81,7 +81,8 @@ def quantity(claim: Claim, table: pd.DataFrame, axes: list[str]) -> pd.DataFrame
         rows = _grouped(rows, [*panels, *filter(None, [claim.along])])[claim.column].mean().reset_index()
     if claim.along:
         reduce = REDUCTIONS[claim.reduce]
-        ordered = rows.sort_values(claim.along)
+        # A panel with a single point along the axis has no trend to speak of.
+        ordered = _grouped(rows.sort_values(claim.along), panels).filter(lambda panel: len(panel) > 1)
         values = _grouped(ordered, panels)[claim.column].apply(reduce).reset_index()
         return values.rename(columns={claim.column: "value"})[[*panels, "value"]]
     return rows[[*panels, claim.column]].rename(columns={claim.column: "value"})

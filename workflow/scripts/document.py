@@ -1,0 +1,124 @@
+"""Write the tables of README.md and config/README.md from what they describe: the models that check the keys, the
+results of benchmarks/, the claims of docs/gallery/.
+"""
+
+import csv
+import re
+import sys
+from functools import partial
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from collapse.config import Config
+from collapse.paper import Claim, Column, Condition, Figure, Paper, Published, Scale, Table
+from collapse.recipe import Imbalance, Protocol, Recipe
+
+ROOT = Path(__file__).parents[2]
+MODELS = {
+    model.__name__: model
+    for model in (Config, Paper, Protocol, Table, Column, Figure, Claim, Condition, Published, Scale, Recipe, Imbalance)
+}
+
+
+def table(model: type[BaseModel]) -> str:
+    """Markdown table of a model's keys."""
+    rows = [
+        [f"`{name}`", kind(field.annotation), default(field), field.description]
+        for name, field in model.model_fields.items()
+    ]
+    return markdown(["key", "type", "default", "meaning"], rows)
+
+
+def kind(annotation: Any) -> str:
+    """A type as a reader of YAML knows it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is NoneType:
+        return "null"
+    if origin is Literal:
+        return ", ".join(map(str, arguments))
+    if origin in (Union, UnionType):
+        return " or ".join(map(kind, arguments))
+    if origin in (tuple, list):
+        return f"list of {kind(arguments[0])}"
+    if origin is dict:
+        return f"map of {kind(arguments[1])}"
+    if hasattr(annotation, "__metadata__"):
+        return kind(annotation.__origin__)
+    if isinstance(annotation, type) and annotation.__name__ in MODELS:
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    return getattr(annotation, "__name__", "any").lower().replace("str", "text").replace("any", "any value")
+
+
+def default(field: FieldInfo) -> str:
+    """Default of a key, or that it has none."""
+    if field.is_required():
+        return "required"
+    value = field.default
+    if isinstance(value, bool) or value is None:
+        return f"`{value}`".lower().replace("none", "null")
+    return f"`{list(value) if isinstance(value, tuple) else value}`" if value not in ("", {}, ()) else "empty"
+
+
+def markdown(columns: list[str], rows: list[list[str]]) -> str:
+    """Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def benchmarks() -> str:
+    """Every comparison of benchmarks/results."""
+    rows = [
+        [path.stem, row["case"], row["ours"], row["reference"], row["unit"], row["ratio"]]
+        for path in sorted((ROOT / "benchmarks" / "results").glob("*.csv"))
+        for row in read(path)
+    ]
+    return markdown(["benchmark", "case", "ours", "reference", "unit", "ratio"], rows)
+
+
+def claims(scale: str) -> str:
+    """Verdicts of the gallery's runs at one scale."""
+    rows = [
+        [
+            row["statement"],
+            row["verdict"],
+            f"{float(row['ours']):.3g}" if row["ours"] else "",
+            row["condition"],
+            row["n"],
+        ]
+        for path in sorted((ROOT / "docs" / "gallery" / scale).glob("*/claims.csv"))
+        for row in read(path)
+        if row["verdict"] != "not run at this scale"
+    ]
+    return markdown(["claim", "verdict", "ours", "wanted", "n"], rows)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+TABLES = {
+    **{f"keys of {name}": partial(table, model) for name, model in MODELS.items()},
+    **{f"claims at {scale}": partial(claims, scale) for scale in ("demo", "small", "paper")},
+    "benchmarks": benchmarks,
+}
+
+
+def fill(text: str) -> str:
+    """Put each table between its markers, <!-- name --> and <!-- end -->."""
+    for name in re.findall(r"<!-- (.*?) -->", text):
+        if name in TABLES:
+            marker = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+            made = TABLES[name]()
+            text = re.sub(marker, lambda match, made=made: f"{match[1]}{made}\n{match[2]}", text, flags=re.DOTALL)
+    return text
+
+
+if __name__ == "__main__":
+    for path in map(Path, sys.argv[1:]):
+        path.write_text(fill(path.read_text()))
