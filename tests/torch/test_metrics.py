@@ -113,6 +113,8 @@ def test_metrics_of_a_network_are_those_of_its_own_weights_and_features(tmp_path
         geometry.self_duality(weight, centred), rel=1e-9
     )
 
+    assert rows["train", "features", "7-9", "cosine_mean"] == pytest.approx(geometry.cosine_mean(centred[7:]), abs=1e-9)
+
     path = tmp_path / "statistics.safetensors"
     write_tensors(path, {f"epoch-0007/{name}": value for name, value in statistics.items()})
     measure_file(path, tmp_path / "metrics.csv")

@@ -24,6 +24,10 @@ def test_subsets_are_nested_in_one_visiting_order(pairs, seed):
     assert [row for row in outer if row in set(inner)] == list(inner)
 
 
+def test_the_whole_set_is_visited_in_the_permutations_own_order():
+    assert np.array_equal(draw(LABELS, (25,) * 4, 3), np.random.default_rng(3).permutation(100))
+
+
 def test_seeds_draw_different_samples():
     assert set(draw(LABELS, (10,) * 4, 0)) != set(draw(LABELS, (10,) * 4, 1))
 
