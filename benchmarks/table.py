@@ -8,22 +8,20 @@ RESULTS = Path(__file__).parent / "results"
 
 
 class Row(NamedTuple):
-    """One comparison: what ours and the reference cost, measured in the same run, less being better."""
+    """One comparison, measured in the same run; ratio is how many times better ours is."""
 
     case: str
     ours: float
     reference: float
     unit: str
+    ratio: float
 
 
 def write(name: str, rows: list[Row]) -> None:
-    """Write `rows` to benchmarks/results/<name>.csv and print them; ratio = reference / ours."""
-    lines = [(*Row._fields, "ratio")]
-    for row in rows:
-        numbers = (f"{value:.4g}" for value in (row.ours, row.reference))
-        lines.append((row.case, *numbers, row.unit, f"{row.reference / row.ours:.1f}"))
+    """Write `rows` to benchmarks/results/<name>.csv and print them."""
+    lines = [(r.case, f"{r.ours:.4g}", f"{r.reference:.4g}", r.unit, f"{r.ratio:.3g}") for r in rows]
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(lines)
+        csv.writer(file, lineterminator="\n").writerows([Row._fields, *lines])
     print(path.read_text(encoding="utf-8"), end="")

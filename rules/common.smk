@@ -51,6 +51,8 @@ os.environ.update(
     ATLAS_DATA_ROOT=CONFIG.data_root,
     ATLAS_DOWNLOAD=str(CONFIG.download),
     ATLAS_DEVICE=CONFIG.device,
+    ATLAS_JOBS_PER_GPU=str(CONFIG.jobs_per_gpu),
+    ATLAS_SAVE_EVERY=str(CONFIG.save_every),
 )
 
 RESULTS = f"{CONFIG.results}/{CONFIG.scale}"
@@ -105,6 +107,11 @@ def subsets_of(wildcards):
 def run_folders(wildcards):
     """Folders of the runs that a job makes, one a seed."""
     return expand(RUN, seed=seeds_of(wildcards), **{key: wildcards[key] for key in RUN_KEYS})
+
+
+def state_folders(wildcards):
+    """Folders of the state in progress of the runs that a job makes, one a seed."""
+    return [folder.replace(f"{RESULTS}/runs/", f"{CONFIG.results}/state/{CONFIG.scale}/") for folder in run_folders(wildcards)]
 
 
 def plan_of(name):

@@ -14,7 +14,7 @@ rule prepare_data:
         folder=subpath(output.manifest, parent=True),
     shell:
         '$PY_TORCH -P -m scripts.prepare_data --dataset {wildcards.dataset} --data-root "$ATLAS_DATA_ROOT" '
-        "--download $ATLAS_DOWNLOAD --out {params.folder:q} 2>&1 | tee {log:q}"
+        "--download $ATLAS_DOWNLOAD --out {params.folder:q} 2>&1 | tee -i {log:q}"
 
 
 # One file a subset and seed, made once and shared by every run that trains on it.
@@ -34,4 +34,4 @@ rule draw_subset:
         seeds=seeds_of,
     shell:
         "$PY_TORCH -P -m scripts.draw_subset --dataset {params.folder:q} --counts {params.counts} "
-        "--seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
+        "--seeds {params.seeds} --out {output:q} 2>&1 | tee -i {log:q}"

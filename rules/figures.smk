@@ -18,7 +18,7 @@ rule tabulate:
         runs=lambda wildcards: f"{RESULTS}/runs/{wildcards.measured.split('/')[0]}",
     shell:
         "$PY_FIGURES -P -m scripts.tabulate --spec {params.spec:q} --runs {params.runs:q} "
-        "--out {output.table:q} --out-seeds {output.seeds:q} 2>&1 | tee {log:q}"
+        "--out {output.table:q} --out-seeds {output.seeds:q} 2>&1 | tee -i {log:q}"
 
 
 rule render:
@@ -45,4 +45,4 @@ rule render:
         cut=lambda wildcards: PLANS[wildcards.paper].plan.cut,
     shell:
         "$PY_FIGURES -P -m scripts.render --figure {wildcards.paper}/{wildcards.figure} --tables {input.tables:q} "
-        "--out {output:q} 2>&1 | tee {log:q}"
+        "--out {output:q} 2>&1 | tee -i {log:q}"

@@ -11,4 +11,4 @@ rule measure:
     conda:
         "../envs/torch.yaml"
     shell:
-        "$PY_TORCH -P -m scripts.measure --statistics {input:q} --out {output:q} 2>&1 | tee {log:q}"
+        "$PY_TORCH -P -m scripts.measure --statistics {input:q} --out {output:q} 2>&1 | tee -i {log:q}"

@@ -14,7 +14,7 @@ rule collect_runs:
         root=f"{RESULTS}/runs/{{paper}}",
     shell:
         "$PY_FIGURES -P -m scripts.collect_runs --runs {input:q} --root {params.root:q} --out {output:q} "
-        "2>&1 | tee {log:q}"
+        "2>&1 | tee -i {log:q}"
 
 
 rule show_table:
@@ -36,7 +36,7 @@ rule show_table:
         title=lambda wildcards: PLANS[wildcards.paper].paper.tables[wildcards.table].title,
     shell:
         "$PY_FIGURES -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} "
-        "2>&1 | tee {log:q}"
+        "2>&1 | tee -i {log:q}"
 
 
 rule show_runs:
@@ -57,7 +57,7 @@ rule show_runs:
         title="Runs of {paper}",
     shell:
         "$PY_FIGURES -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} "
-        "2>&1 | tee {log:q}"
+        "2>&1 | tee -i {log:q}"
 
 
 rule show_claims:
@@ -78,4 +78,4 @@ rule show_claims:
         title=f"Claims, checked at scale {CONFIG.scale}",
     shell:
         "$PY_FIGURES -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} "
-        "2>&1 | tee {log:q}"
+        "2>&1 | tee -i {log:q}"

@@ -15,4 +15,4 @@ rule solve:
         settings=lambda wildcards: json.dumps(plan_of(wildcards.theory).settings(Path(wildcards.theory).name)),
     shell:
         "$PY_CONVEX -P -m scripts.solve --solver {params.solver} --settings {params.settings:q} "
-        "--out {output:q} 2>&1 | tee {log:q}"
+        "--out {output:q} 2>&1 | tee -i {log:q}"

@@ -21,7 +21,11 @@ rule train:
         seeds=seeds_of,
         dataset=subpath(input.manifest, parent=True),
         folders=run_folders,
+        # No output: Snakemake deletes those of a job that was killed, and the state is what the next attempt needs.
+        states=state_folders,
+        locks=f"{CONFIG.results}/state",
     shell:
         "$PY_TORCH -P -m scripts.train --recipe {params.recipe:q} --seeds {params.seeds} --dataset {params.dataset:q} "
-        "--rows {input.rows:q} --runs {params.folders:q} --device $ATLAS_DEVICE --threads {threads} "
-        "2>&1 | tee {log:q}"
+        "--rows {input.rows:q} --runs {params.folders:q} --states {params.states:q} --save-every $ATLAS_SAVE_EVERY "
+        "--device $ATLAS_DEVICE --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks {params.locks:q} --threads {threads} "
+        "2>&1 | tee -i {log:q}"

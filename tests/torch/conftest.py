@@ -3,7 +3,7 @@ import torch
 
 from collapse.data.prepare import load
 from collapse.data.store import write_dataset
-from collapse.recipe import Recipe
+from collapse.recipe import Recipe, Seeds
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +35,6 @@ def recipe():
                 "epochs": 3,
                 "milestones": ["1/3", "2/3"],
             },
-            "seeds": {"data": 0, "init": 0, "order": 0},
+            "seeds": Seeds.all(0),
         }
     )

@@ -12,7 +12,7 @@ from collapse.metrics import geometry, variability
 from collapse.metrics.groups import class_groups, group_name
 from collapse.metrics.measure import measure, measure_file
 from collapse.models.network import Shape, build
-from collapse.models.zoo import BUILDERS
+from collapse.models.options import OPTIONS
 from collapse.statistics.extract import network_statistics
 
 
@@ -91,7 +91,7 @@ def test_groups_are_heads_and_tails():
 
 
 def test_metrics_of_a_network_are_those_of_its_own_weights_and_features(tmp_path):
-    network = build(BUILDERS["mlp"], Shape(1, 8, 10), seed=0).eval()
+    network = build("mlp", Shape(1, 8, 10), OPTIONS["mlp"](), seed=0).eval()
     generator = torch.Generator().manual_seed(1)
     images = torch.randn(60, 1, 8, 8, generator=generator)
     labels = torch.arange(60) % 10

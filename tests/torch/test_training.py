@@ -1,20 +1,21 @@
-import json
+import csv
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 from collapse.data.store import read_split
 from collapse.data.subsets import draw
 from collapse.files import DamagedFile, read_json
-from collapse.models.network import Shape, build
-from collapse.models.zoo import BUILDERS
 from collapse.recipe import Recipe
 from collapse.statistics.extract import extract_run
-from collapse.training.loop import TrainingFailed, fit, oversampled
+from collapse.training.diagnosis import diagnose
+from collapse.training.loop import Training, TrainingFailed, oversampled
 from collapse.training.progress import duration
-from collapse.training.run import load_images, network_of, train_run
+from collapse.training.run import Work, load_images, network_of, train_run
+from collapse.training.schedule import measured_epochs
 
 CPU = torch.device("cpu")
 
@@ -62,62 +63,132 @@ def reference_fit(network, images, labels, positions, protocol, order_seed):
                     parameter.sub_(rate * v)
 
 
-def test_training_is_the_published_protocol(recipe, digits):
+@pytest.fixture
+def trained(digits, tmp_path):
+    """Train a recipe; returns the folder of its results."""
+
+    def train(recipe, name="run"):
+        rows = rows_of(recipe, digits)
+        train_run(recipe, Work(digits, rows, tmp_path / name, CPU, tell=lambda line: None))
+        return tmp_path / name
+
+    return train
+
+
+def changed(recipe, **protocol):
+    return Recipe.model_validate(recipe.model_dump() | {"protocol": recipe.protocol.model_dump() | protocol})
+
+
+def both(recipe, digits):
+    """The recipe's training in float64, twice over: the network, and what it is trained on."""
     images, labels = load_images(recipe, digits, "train", rows_of(recipe, digits), CPU)
-    images, positions = images.double(), oversampled(labels, 7, 3)
-    ours, theirs = network_of(recipe).double(), network_of(recipe).double()
-    history = fit(ours, images, labels, positions, recipe.protocol, order_seed=5)
-    reference_fit(theirs, images, labels, positions, recipe.protocol, order_seed=5)
+    positions = oversampled(labels, 7, 3)
+    networks = network_of(recipe).double(), network_of(recipe).double()
+    return *networks, (images.double(), labels, positions, recipe.protocol)
+
+
+def assert_equal_weights(ours, theirs):
     for name, tensor in ours.state_dict().items():
-        torch.testing.assert_close(tensor, theirs.state_dict()[name], rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(tensor, theirs.state_dict()[name], rtol=1e-9, atol=1e-11)
+
+
+def test_training_is_the_published_protocol(recipe, digits):
+    ours, theirs, data = both(recipe, digits)
+    training = Training(ours, *data, order_seed=5)
+    history = [training.run_epoch() for _ in range(3)]
+    reference_fit(theirs, *data, order_seed=5)
+    assert_equal_weights(ours, theirs)
     assert [row.epoch for row in history] == [1, 2, 3]
 
 
-def test_the_same_recipe_gives_the_same_bits_and_another_seed_does_not(recipe, digits, tmp_path):
-    rows = rows_of(recipe, digits)
-    for name, chosen in (("a", recipe), ("b", recipe), ("c", recipe.at_seed(1))):
-        train_run(chosen, digits, rows, tmp_path / name, CPU)
-    weights = [(tmp_path / name / "checkpoints" / "epoch-0003.safetensors").read_bytes() for name in "abc"]
+def test_lbfgs_sees_the_weight_decay_in_its_objective(recipe, digits):
+    """On the full batch it reaches a lower regularised loss than it started from, and shrinks the weights."""
+    recipe = changed(recipe, optimizer="lbfgs", batch_size=10_000, weight_decay=0.1, learning_rate=0.1, epochs=1)
+    ours, start, data = both(recipe, digits)
+    images, labels, *_ = data
+
+    def objective(network):
+        squares = sum(parameter.square().sum() for parameter in network.parameters())
+        return (F.cross_entropy(network(images), labels) + 0.05 * squares).item()
+
+    Training(ours, images, labels, torch.arange(len(labels)), recipe.protocol, 0).run_epoch()
+    assert objective(ours.train()) < 0.8 * objective(start.train())
+    assert sum(p.square().sum() for p in ours.parameters()) < 0.8 * sum(p.square().sum() for p in start.parameters())
+
+
+def test_a_step_schedule_multiplies_every_so_many_epochs(recipe):
+    protocol = changed(recipe, milestones=(), step_epochs=40, learning_rate=1.0).protocol
+    assert [protocol.learning_rate_at(epoch) for epoch in (0, 39, 40, 80)] == pytest.approx([1, 1, 0.1, 0.01])
+    constant = changed(recipe, milestones=(), learning_rate=1.0).protocol
+    assert constant.learning_rate_at(10_000) == 1
+
+
+def test_the_same_recipe_gives_the_same_bits_and_another_seed_does_not(recipe, trained):
+    runs = [trained(chosen, name) for name, chosen in (("a", recipe), ("b", recipe), ("c", recipe.at_seed(1)))]
+    weights = [(run / "checkpoints" / "epoch-0003.safetensors").read_bytes() for run in runs]
     assert weights[0] == weights[1]
     assert weights[0] != weights[2]
 
 
-def test_a_run_leaves_what_it_is_and_how_it_went(recipe, digits, tmp_path):
-    train_run(recipe, digits, rows_of(recipe, digits), tmp_path, CPU)
-    assert Recipe.model_validate(read_json(tmp_path / "recipe.json")) == recipe
-    run = read_json(tmp_path / "run.json")
+def test_a_run_leaves_what_it_is_and_how_it_went(recipe, digits, trained):
+    folder = trained(recipe)
+    assert Recipe.model_validate(read_json(folder / "recipe.json")) == recipe
+    run = read_json(folder / "run.json")
     assert run["status"] == "ok"
     assert run["recipe_sha256"] == recipe.sha256()
     assert run["dataset_sha256"] == read_json(digits / "manifest.json")["splits"]["train"]["sha256"]
     assert run["dtype"] == "float32"
-    assert len((tmp_path / "history.csv").read_text().splitlines()) == 1 + 3
+    assert len((folder / "history.csv").read_text().splitlines()) == 1 + 3
 
 
-def test_a_loss_that_is_not_finite_is_a_failed_run_without_metrics(recipe, digits, tmp_path):
-    wild = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"learning_rate": 1e30})})
-    rows = rows_of(recipe, digits)
-    train_run(wild, digits, rows, tmp_path, CPU)
-    run = json.loads((tmp_path / "run.json").read_text())
+def test_the_kept_checkpoints_are_those_asked_for(recipe, trained):
+    recipe = changed(recipe, epochs=30)
+    folder = trained(recipe.model_copy(update={"keep_checkpoints": "measured", "measurements": 4}))
+    run = read_json(folder / "run.json")
+    wanted = {str(epoch) for epoch in measured_epochs(30, 4)} | {str(run["first_zero_error_epoch"])}
+    assert run["first_zero_error_epoch"] is not None
+    assert set(run["checkpoints"]) == wanted
+    with (folder / "history.csv").open() as file:
+        right = [int(row["epoch"]) for row in csv.DictReader(file) if float(row["accuracy"]) == 1]
+    assert run["first_zero_error_epoch"] == right[0]
+    assert set(read_json(trained(recipe, "last") / "run.json")["checkpoints"]) == {"30"}
+
+
+def test_a_loss_that_is_not_finite_is_a_failed_run_without_metrics(recipe, digits, trained, tmp_path):
+    folder = trained(changed(recipe, learning_rate=1e30))
+    run = read_json(folder / "run.json")
     assert run["status"] == "failed"
     assert "not finite in epoch" in run["reason"]
-    extract_run(tmp_path, digits, rows, tmp_path / "statistics.safetensors", CPU)
+    extract_run(folder, digits, rows_of(recipe, digits), tmp_path / "statistics.safetensors", CPU)
     assert (tmp_path / "statistics.safetensors").exists()
 
 
-def test_the_reason_for_stopping_is_raised(recipe):
-    network = build(BUILDERS["mlp"], Shape(1, 8, 10), 0)
-    images = torch.full((8, 1, 8, 8), torch.inf)
-    with pytest.raises(TrainingFailed, match="epoch 1"):
-        fit(network, images, torch.zeros(8, dtype=torch.int64), torch.arange(8), recipe.protocol, 0)
+def test_a_fit_that_went_nowhere_is_a_failed_run(recipe, digits, trained):
+    run = read_json(trained(changed(recipe, learning_rate=1e-12)) / "run.json")
+    assert run["status"] == "failed"
+    assert "majority accuracy stays at chance" in run["reason"]
+    network = network_of(recipe)
+    torch.nn.init.zeros_(network.layers["fc2"][1].weight)
+    images, labels = load_images(recipe, digits, "train", rows_of(recipe, digits), CPU)
+    with pytest.raises(TrainingFailed, match="dead features"):
+        diagnose(network, images, labels, 7)
 
 
-def test_a_damaged_checkpoint_is_refused(recipe, digits, tmp_path):
-    rows = rows_of(recipe, digits)
-    train_run(recipe, digits, rows, tmp_path, CPU)
-    checkpoint = tmp_path / "checkpoints" / "epoch-0003.safetensors"
+def test_bfloat16_is_declared_and_changes_the_steps_but_not_the_weights_kept(recipe, trained):
+    folder = trained(changed(recipe, dtype="bfloat16"))
+    assert read_json(folder / "run.json")["dtype"] == "bfloat16"
+    kept = load_file(folder / "checkpoints" / "epoch-0003.safetensors")
+    exact = load_file(trained(recipe, "float32") / "checkpoints" / "epoch-0003.safetensors")
+    assert kept["classifier.weight"].dtype == torch.float32
+    assert not torch.equal(kept["classifier.weight"], exact["classifier.weight"])
+
+
+def test_a_damaged_checkpoint_is_refused(recipe, digits, trained, tmp_path):
+    folder = trained(recipe)
+    checkpoint = folder / "checkpoints" / "epoch-0003.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-10])
     with pytest.raises(DamagedFile, match=r"epoch-0003\.safetensors"):
-        extract_run(tmp_path, digits, rows, tmp_path / "statistics.safetensors", CPU)
+        extract_run(folder, digits, rows_of(recipe, digits), tmp_path / "statistics.safetensors", CPU)
 
 
 def test_subsets_and_tensors_line_up(recipe, digits):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from collapse.paper import PaperAtScale, load_paper
-from collapse.recipe import Imbalance, Recipe
-from collapse.strict import ConfigError
+from collapse.recipe import Imbalance, Recipe, Seeds
+from collapse.strict import ConfigError, validate
 
 PAPERS = sorted((Path(__file__).parents[2] / "config" / "papers").glob("*.yaml"))
 PAPER = next(path for path in PAPERS if path.stem == "layer_peeled")
@@ -18,12 +18,12 @@ SEEDS = (0, 1, 2)
     [
         ("ratio: 70, oversampling", "ratio: 141, oversampling", "ratio 141 leaves the minority classes empty"),
         ("ratio: 70, oversampling", "ratio: 0.5, oversampling", "ratio"),
-        ("n_major: 140, ratio: 70", "n_major: 141, ratio: 70", "digits holds 140 train samples a class"),
+        ("n_major: 140, ratio: 70", "n_major: 141, ratio: 70", "digits holds 140 train samples of class 0: 141"),
         ("k_major: 7, n_major", "k_major: 10, n_major", "k_major 10 leaves no minority class in digits"),
         ("k_major: 7, n_major", "k_major: 11, n_major", "k_major 11: digits has 10 classes"),
         ("model: mlp, k_major: 7", "model: mlpp, k_major: 7", "unknown model 'mlpp'; valid choices: mlp, convnet"),
         ("digits, model: mlp, k_major: 7", "digit, model: mlp, k_major: 7", "unknown dataset 'digit'; valid choices"),
-        ("ratio: 70, oversampling", "ration: 70, oversampling", "unknown axis 'ration'; valid choices: batch_size"),
+        ("ratio: 70, oversampling", "ration: 70, oversampling", "unknown axis 'ration'; valid choices: activation"),
         ("tables: [fig6]", "tables: [fig66]", "unknown table in figures 'fig66'; valid choices: fig3"),
         ("    table: fig6\n", "    table: fig9\n", "unknown table in claims 'fig9'"),
         ("along: oversampling", "along: oversamplin", "unknown axis of claims on fig6 'oversamplin'"),
@@ -84,6 +84,51 @@ def test_the_published_protocol_is_untouched_at_paper_scale():
 def test_a_recipe_round_trips_through_json():
     for recipe in PaperAtScale(load_paper(PAPER), "paper", SEEDS).recipes.values():
         assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+def recipe(**changed):
+    base = {
+        "dataset": "digits",
+        "model": "mlp",
+        "imbalance": {"counts": "all"},
+        "protocol": {"learning_rate": 0.1, "weight_decay": 0, "batch_size": 60, "epochs": 2},
+        "seeds": Seeds.all(0),
+    }
+    return validate(Recipe, base | changed, "test")
+
+
+def test_counts_may_be_whatever_the_dataset_holds():
+    assert recipe().class_counts() == (140,) * 10
+    assert recipe(dataset="mnist").class_counts()[:2] == (5923, 6742)
+    rising = recipe(imbalance={"counts": list(range(11, 21))})
+    assert rising.class_counts() == tuple(range(11, 21))
+    assert rising.epoch_length() == sum(range(11, 21))
+
+
+def test_latent_classes_double_the_labels():
+    assert recipe().num_labels() == 10
+    assert recipe(labels={"latent": 0.5}).num_labels() == 20
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"imbalance": {"counts": [0] * 10}}, "every class needs a positive number of samples"),
+        ({"imbalance": {"counts": [5, 6]}}, "counts has 2 entries: digits has 10 classes"),
+        ({"imbalance": {"counts": [141] * 10}}, "digits holds 140 train samples of class 0"),
+        ({"imbalance": {"counts": "all", "ratio": 7}}, "give counts or ratio, not both"),
+        ({"labels": {"noise": 1.2}}, "labels.noise: Input should be less than or equal to 1"),
+        ({"labels": {"nois": 0.2}}, "unknown key nois; valid keys: noise, latent, shuffled"),
+        ({"architecture": {"widht": 3}}, "unknown key widht; valid keys: "),
+        ({"architecture": {"norm_after_activation": True, "batch_norm": False}}, "norm_after_activation needs batch_norm"),
+        ({"model": "resnet18", "architecture": {"width": 3}}, "unknown key width; valid keys: "),
+        ({"keep_checkpoints": "some"}, "keep_checkpoints: Input should be 'last', 'measured' or 'all'"),
+    ],
+)  # fmt: skip
+def test_a_recipe_that_can_not_be_run_says_why(changed, message):
+    with pytest.raises(ConfigError) as error:
+        recipe(**changed)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(

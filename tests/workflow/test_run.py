@@ -29,7 +29,7 @@ def test_every_stage_leaves_its_file(finished):
     ]  # fmt: skip
     recipe = json.loads((run / "recipe.json").read_text())
     assert recipe["imbalance"] == {"k_major": 7, "ratio": 70, "n_major": 140, "n_minor": 2, "oversampling": 5}
-    assert recipe["seeds"] == {"data": 1, "init": 1, "order": 1}
+    assert recipe["seeds"] == {"data": 1, "noise": 1, "init": 1, "order": 1}
     subset = rows(finished.folder / "results/data/digits/subsets/7x140_3x2/seed-1.csv")
     assert len(subset) == 7 * 140 + 3 * 2
     table = rows(finished.folder / "results/demo/tables/layer_peeled/fig6.csv")

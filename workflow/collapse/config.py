@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator
 
 from collapse.paper import NAME
 from collapse.strict import ConfigError, Strict, validate
@@ -20,6 +20,10 @@ class Config(Strict):
     )
     download: bool = Field(True, description="download a raw dataset that data_root lacks")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: cuda where there is one, else cpu")
+    jobs_per_gpu: PositiveInt = Field(1, description="trainings that may share a GPU of this machine at a time")
+    save_every: NonNegativeFloat = Field(
+        30.0, description="seconds between saved states of a training; a killed one goes on from the last"
+    )
     threads: PositiveInt = Field(1, description="CPU threads of one training job; small networks are fastest with 1")
     seeds: tuple[NonNegativeInt, ...] = Field((0, 1, 2), min_length=1, description="seeds at which every run is made")
     bundle_seeds: bool | None = Field(

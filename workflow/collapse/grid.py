@@ -8,14 +8,20 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, NonNegativeInt
 
 from collapse.data.specs import DATASETS
-from collapse.recipe import Imbalance, Protocol, Recipe, Seeds
+from collapse.models.options import OPTIONS
+from collapse.recipe import Imbalance, Labels, Protocol, Recipe, Seeds
 from collapse.strict import ConfigError, Strict, one_of, validate
 
 Axes = dict[str, Any]
 
 # Where in a recipe each axis lives: the names are unique, so a grid and a path can use them bare.
-SECTIONS: dict[str, type[BaseModel]] = {"imbalance": Imbalance, "protocol": Protocol}
-AXES = {name: section for section, model in SECTIONS.items() for name in model.model_fields} | {
+SECTIONS: dict[str, list[type[BaseModel]]] = {
+    "imbalance": [Imbalance],
+    "labels": [Labels],
+    "protocol": [Protocol],
+    "architecture": list(OPTIONS.values()),
+}
+AXES = {name: section for section, models in SECTIONS.items() for model in models for name in model.model_fields} | {
     name: "" for name in Recipe.model_fields if name not in (*SECTIONS, "seeds", "version")
 }
 
@@ -32,7 +38,9 @@ def resolve(axes: Axes, protocol: Axes, source: str) -> Recipe:
 
     Raises ConfigError naming `source` and the key when the point can not be run.
     """
-    data: Axes = {"protocol": dict(protocol), "imbalance": {}, "seeds": Seeds(data=0, init=0, order=0)}
+    data: Axes = {"protocol": dict(protocol), "seeds": Seeds.all(0)} | {
+        name: {} for name in SECTIONS if name != "protocol"
+    }
     for name, value in axes.items():
         try:
             section = AXES[one_of("axis", name, sorted(AXES))]
@@ -53,8 +61,8 @@ def describe(axes: Axes) -> str:
 
 def axis_value(recipe: Recipe, name: str) -> Any:
     """Value of an axis in a resolved recipe."""
-    section = AXES[name]
-    return getattr(getattr(recipe, section) if section else recipe, name)
+    section = getattr(recipe, AXES[name]) if AXES[name] else recipe
+    return section[name] if isinstance(section, dict) else getattr(section, name)
 
 
 def subset_name(recipe: Recipe) -> str:

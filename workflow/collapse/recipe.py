@@ -7,27 +7,56 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from collapse.data.specs import DATASETS
-from collapse.models import NAMES as MODELS
+from collapse.models.options import OPTIONS, NetworkOptions
 from collapse.strict import Strict, one_of
+from collapse.training.schedule import measured_epochs
+
+# The losses of collapse.training.losses, in words.
+LOSSES = {
+    "cross_entropy": "mean over the batch",
+    "label_smoothing": "cross-entropy against (1 - alpha) one-hot + alpha / K",
+    "label_relaxation": "zero above 1 - alpha, else divergence from the nearest target that gives the label 1 - alpha",
+    "mse": "squared distance to the one-hot target, mean over batch and classes",
+    "half_mse": "half of mse",
+    "mse_per_sample": "squared distance over twice the batch",
+}
 
 
 class Protocol(Strict):
     """How a network is trained."""
 
-    optimizer: Literal["sgd"] = Field("sgd", description="sgd: with momentum, without Nesterov")
+    optimizer: Literal["sgd", "adam", "lbfgs"] = Field(
+        "sgd",
+        description="sgd: without Nesterov; adam: weight decay inside the gradient; lbfgs: strong Wolfe line search",
+    )
     learning_rate: PositiveFloat = Field(description="initial step size")
-    momentum: float = Field(ge=0, lt=1, description="momentum of sgd")
+    momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd")
     weight_decay: NonNegativeFloat = Field(description="L2 coefficient on every parameter, biases and batch norm too")
-    batch_size: PositiveInt = Field(description="samples a step; a last short batch is kept")
+    batch_size: PositiveInt = Field(description="samples a step; a last short batch is kept; at least n: full batch")
     epochs: PositiveInt = Field(description="passes over the (oversampled) train set")
     milestones: tuple[Fraction, ...] = Field(
         (), description="fractions of the epochs, as 1/3, at which the step size is multiplied by lr_factor"
     )
+    step_epochs: PositiveInt | None = Field(
+        None, description="instead of milestones: epochs between multiplications of the step size by lr_factor"
+    )
     lr_factor: PositiveFloat = Field(0.1, description="factor of the step size at each milestone")
-    loss: Literal["cross_entropy"] = Field("cross_entropy", description="cross_entropy: mean over the batch")
+    loss: Literal[tuple(LOSSES)] = Field("cross_entropy", description="; ".join(f"{k}: {v}" for k, v in LOSSES.items()))
+    smoothing: float = Field(0.1, ge=0, lt=1, description="alpha of label_smoothing and label_relaxation")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32", description="arithmetic of the steps (bfloat16: autocast); measuring is always float32"
+    )
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> "Protocol":
+        if self.milestones and self.step_epochs:
+            raise ValueError("give milestones or step_epochs, not both")
+        return self
 
     def learning_rate_at(self, epoch: int) -> float:
         """Step size during epoch index `epoch`, counted from 0."""
+        if self.step_epochs:
+            return self.learning_rate * self.lr_factor ** (epoch // self.step_epochs)
         passed = sum(epoch >= int(fraction * self.epochs) for fraction in self.milestones)
         return self.learning_rate * self.lr_factor**passed
 
@@ -35,19 +64,27 @@ class Protocol(Strict):
 class Imbalance(Strict):
     """Class counts of the train set: classes 0..k_major-1 are the majority (Fang et al. 2021).
 
-    Give `n_major` (then n_minor = n_major // ratio) or `n_minor` (then n_major = n_minor * ratio).
+    Give `n_major` (then n_minor = n_major // ratio) or `n_minor` (then n_major = n_minor * ratio); or `counts`, and
+    every class counts as a majority class.
     """
 
     k_major: PositiveInt = Field(description="K_A, the number of majority classes")
     ratio: PositiveInt | Literal["inf"] = Field(description="R = n_A / n_B; inf: no minority sample at all")
     n_major: PositiveInt = Field(description="n_A, train samples of a majority class")
     n_minor: NonNegativeInt = Field(description="n_B, train samples of a minority class")
+    counts: tuple[PositiveInt, ...] | None = Field(
+        None, description="train samples of each class, instead of the four above; all: whatever the dataset holds"
+    )
     oversampling: PositiveInt = Field(1, description="w_r, how often a minority sample appears in an epoch")
 
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or not ({"n_major", "n_minor"} & set(data)):
+        if not isinstance(data, dict):
+            return data
+        if data.get("counts") is not None:
+            return _from_counts(data)
+        if not ({"n_major", "n_minor"} & set(data)):
             return data
         ratio = data.get("ratio")
         if ratio == "inf":
@@ -60,6 +97,8 @@ class Imbalance(Strict):
 
     @model_validator(mode="after")
     def _possible(self) -> "Imbalance":
+        if self.counts:
+            return self
         if self.ratio == "inf":
             if self.n_minor:
                 raise ValueError(f"ratio inf means n_minor 0, not {self.n_minor}")
@@ -74,15 +113,46 @@ class Imbalance(Strict):
 
     def class_counts(self, num_classes: int) -> tuple[int, ...]:
         """Distinct train samples of each class."""
-        return (self.n_major,) * self.k_major + (self.n_minor,) * (num_classes - self.k_major)
+        return self.counts or (self.n_major,) * self.k_major + (self.n_minor,) * (num_classes - self.k_major)
+
+
+def _from_counts(data: dict[str, Any]) -> dict[str, Any]:
+    """The other keys as counts imply them; an error where one is given beside them that says otherwise."""
+    counts = [count for count in data["counts"] if isinstance(count, int) and count > 0]
+    if len(counts) < len(data["counts"]):
+        raise ValueError(f"counts {list(data['counts'])}: every class needs a positive number of samples")
+    implied = {
+        "k_major": len(counts),
+        "n_major": max(counts),
+        "n_minor": min(counts),
+        "ratio": max(counts) // min(counts),
+    }
+    for key, value in implied.items():
+        if data.get(key, value) != value:
+            raise ValueError(f"give counts or {key}, not both")
+    return data | implied
+
+
+class Labels(Strict):
+    """What happens to the labels of the train set before training (collapse.data.labels)."""
+
+    noise: float = Field(0.0, ge=0, le=1, description="probability that a label is redrawn, uniformly over all classes")
+    latent: float = Field(0.0, ge=0, le=1, description="probability that a sample moves to its class' hidden half")
+    shuffled: bool = Field(False, description="permute the labels: as many of each class, unrelated to the images")
 
 
 class Seeds(Strict):
     """Independent sources of chance."""
 
     data: NonNegativeInt = Field(description="which samples form the train subset")
+    noise: NonNegativeInt = Field(description="which labels are changed, and to what")
     init: NonNegativeInt = Field(description="initial weights")
     order: NonNegativeInt = Field(description="order of the samples in each epoch")
+
+    @classmethod
+    def all(cls, seed: int) -> "Seeds":
+        """Every source of chance at the same seed."""
+        return cls(data=seed, noise=seed, init=seed, order=seed)
 
     def stream(self, purpose: Literal["init", "order"]) -> int:
         """Seed of a generator: equal numbers for two purposes still give unrelated streams."""
@@ -98,24 +168,36 @@ class Recipe(Strict):
     mean: tuple[float, ...] = Field(description="per-channel mean subtracted from the pixels in [0, 1]")
     std: tuple[PositiveFloat, ...] = Field(description="per-channel divisor")
     model: str = Field(description="name of the network")
+    architecture: dict[str, Any] = Field(
+        {}, description="options of the network; those not given are its defaults"
+    )
     imbalance: Imbalance = Field(description="class counts of the train set")
+    labels: Labels = Field(Labels(), description="noise in the labels of the train set")
     protocol: Protocol = Field(description="how the network is trained")
-    seeds: Seeds = Field(description="data choice, initialisation, order")
+    seeds: Seeds = Field(description="data choice, label noise, initialisation, order")
+    measurements: PositiveInt = Field(1, description="log-spaced epochs that are measured; 1: the last alone")
+    keep_checkpoints: Literal["last", "measured", "all"] = Field(
+        "last", description="measured: those epochs, and the first of zero training error; all: every epoch"
+    )
     # Raised by hand when the meaning of training changes: every run made under the old meaning is then redone.
     version: Literal[1] = Field(1, description="version of the training's meaning")
 
     @model_validator(mode="before")
     @classmethod
-    def _dataset_defaults(cls, data: Any) -> Any:
+    def _defaults(cls, data: Any) -> Any:
         if isinstance(data, dict) and "dataset" in data:
             spec = DATASETS[one_of("dataset", data["dataset"], DATASETS)]
-            return {"image_size": spec.image_size, "mean": spec.mean, "std": spec.std, **data}
+            data = {"image_size": spec.image_size, "mean": spec.mean, "std": spec.std, **data}
+            if isinstance(data.get("imbalance"), dict) and data["imbalance"].get("counts") == "all":
+                data["imbalance"] = {**data["imbalance"], "counts": spec.train_counts}
+        if isinstance(data, dict) and "model" in data:
+            options = OPTIONS[one_of("model", data["model"], OPTIONS)].model_validate(data.get("architecture", {}))
+            data = {**data, "architecture": options.model_dump(mode="json")}
         return data
 
     @model_validator(mode="after")
     def _possible(self) -> "Recipe":
         spec = DATASETS[self.dataset]
-        one_of("model", self.model, MODELS)
         if self.imbalance.k_major > spec.num_classes:
             raise ValueError(f"k_major {self.imbalance.k_major}: {self.dataset} has {spec.num_classes} classes")
         if self.imbalance.k_major == spec.num_classes and self.imbalance.ratio != 1:
@@ -123,10 +205,12 @@ class Recipe(Strict):
                 f"k_major {self.imbalance.k_major} leaves no minority class in {self.dataset}: use ratio 1, "
                 f"or k_major below {spec.num_classes}"
             )
-        if self.imbalance.n_major > spec.train_per_class:
-            raise ValueError(
-                f"n_major {self.imbalance.n_major}: {self.dataset} holds {spec.train_per_class} train samples a class"
-            )
+        counts = self.class_counts()
+        if len(counts) != spec.num_classes:
+            raise ValueError(f"counts has {len(counts)} entries: {self.dataset} has {spec.num_classes} classes")
+        for label, (wanted, held) in enumerate(zip(counts, spec.train_counts, strict=True)):
+            if wanted > held:
+                raise ValueError(f"{self.dataset} holds {held} train samples of class {label}: {wanted} are asked for")
         if self.epoch_length() % self.protocol.batch_size == 1:
             raise ValueError(
                 f"batch_size {self.protocol.batch_size} leaves a last batch of one sample (an epoch has "
@@ -136,16 +220,30 @@ class Recipe(Strict):
 
     def at_seed(self, seed: int) -> "Recipe":
         """The same recipe with every source of chance at `seed`."""
-        return self.model_copy(update={"seeds": Seeds(data=seed, init=seed, order=seed)})
+        return self.model_copy(update={"seeds": Seeds.all(seed)})
+
+    def options(self) -> NetworkOptions:
+        """Options of the network."""
+        return OPTIONS[self.model].model_validate(self.architecture)
 
     def class_counts(self) -> tuple[int, ...]:
         """Distinct train samples of each class."""
         return self.imbalance.class_counts(DATASETS[self.dataset].num_classes)
 
+    def num_labels(self) -> int:
+        """Classes that the network tells apart: the dataset's, or twice as many where half of each is latent."""
+        return DATASETS[self.dataset].num_classes * (2 if self.labels.latent else 1)
+
     def epoch_length(self) -> int:
         """Samples seen in an epoch, minority samples counted `oversampling` times."""
         counts, k_major = self.class_counts(), self.imbalance.k_major
         return sum(counts[:k_major]) + self.imbalance.oversampling * sum(counts[k_major:])
+
+    def checkpoint_epochs(self) -> set[int]:
+        """Epochs, counted from 1, whose weights are kept and measured."""
+        epochs = self.protocol.epochs
+        counts = {"last": 1, "measured": self.measurements, "all": epochs}
+        return set(measured_epochs(epochs, counts[self.keep_checkpoints]))
 
     def sha256(self) -> str:
         """Identity of the recipe."""

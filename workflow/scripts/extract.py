@@ -7,7 +7,7 @@ import torch
 
 from collapse.data.subsets import read_rows
 from collapse.statistics.extract import extract_run
-from collapse.training.run import choose_device
+from collapse.training.device import choose_device, share
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--dataset", type=Path, required=True, help="folder of the prepared dataset")
@@ -15,11 +15,13 @@ parser.add_argument("--rows", type=Path, nargs="+", required=True, help="index f
 parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs")
 parser.add_argument("--out", type=Path, nargs="+", required=True, help="statistics files, one a run")
 parser.add_argument("--device", required=True)
+parser.add_argument("--jobs-per-gpu", type=int, default=1, help="jobs that may share a GPU")
+parser.add_argument("--locks", type=Path, required=True, help="folder of the machine's GPU locks")
 parser.add_argument("--threads", type=int, required=True)
 
 if __name__ == "__main__":
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    device = choose_device(args.device)
-    for rows, folder, path in zip(args.rows, args.runs, args.out, strict=True):
-        extract_run(folder, args.dataset, read_rows(rows), path, device)
+    with share(choose_device(args.device), args.jobs_per_gpu, args.locks) as device:
+        for rows, folder, path in zip(args.rows, args.runs, args.out, strict=True):
+            extract_run(folder, args.dataset, read_rows(rows), path, device)

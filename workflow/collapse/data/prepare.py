@@ -41,7 +41,7 @@ def _digits(data_root: Path, download: bool) -> dict[str, Split]:
     rank = np.empty(len(labels), dtype=np.int64)  # position of each sample among its class, in shuffled order
     for label in range(10):
         rank[order[labels[order] == label]] = np.arange((labels == label).sum())
-    train = rank[order] < DATASETS["digits"].train_per_class
+    train = rank[order] < DATASETS["digits"].train_counts[0]
     return {
         "train": (images[order[train]], labels[order[train]]),
         "test": (images[order[~train]], labels[order[~train]]),

@@ -1,55 +1,71 @@
-"""VGG and ResNet for small images, with PyTorch's default initialisation."""
+"""VGG: stacks of convolutions and max-pools, then dense layers."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import nn
 
+from collapse.models.heads import with_head
 from collapse.models.mlp import dense
 from collapse.models.network import Network, Shape
+from collapse.models.options import NetworkOptions, VggOptions
+
+Plan = Sequence[int | str]
+
+# A number is a 3x3 convolution with that many filters, "M" a 2x2 max-pool (Simonyan & Zisserman 2015, Table 1).
+CONVNET: Plan = (16, "M", 32, "M", 64, "M")
+VGG11: Plan = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+VGG13: Plan = (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+VGG16: Plan = (64, 64, "M", 128, 128, "M", *(256,) * 3, "M", *(512,) * 3, "M", *(512,) * 3, "M")
+VGG19: Plan = (64, 64, "M", 128, 128, "M", *(256,) * 4, "M", *(512,) * 4, "M", *(512,) * 4, "M")
 
 
-def vgg(shape: Shape, plan: Sequence[int | str], hidden: Sequence[int]) -> Network:
-    """VGG with batch norm: biased 3x3 convolutions and max-pools as in `plan`, then dense layers of width `hidden`.
+def convolutions(channels: int, plan: Plan, kernel: int = 3, pool: tuple[int, int, int] = (2, 2, 0)) -> dict:
+    """The layers of `plan`: conv1, conv2, ... (same-size biased convolution, batch norm, ReLU) and pool1, pool2, ...
+
+    `pool` is kernel, stride and padding of a max-pool.
+    """
+    layers: dict[str, nn.Module] = {}
+    pools = 0
+    for step in plan:
+        if step == "M":
+            pools += 1
+            layers[f"pool{pools}"] = nn.MaxPool2d(*pool)
+        else:
+            convolution = nn.Conv2d(channels, step, kernel, padding=kernel // 2)
+            layers[f"conv{len(layers) - pools + 1}"] = nn.Sequential(convolution, nn.BatchNorm2d(step), nn.ReLU())
+            channels = step
+    return layers
+
+
+def dense_layers(widths: Sequence[int]) -> dict[str, nn.Module]:
+    """flatten, then fc1, fc2, ... (Linear, batch norm, ReLU) from widths[0] to widths[-1]."""
+    layers = {f"fc{i}": dense(*pair) for i, pair in enumerate(pairwise(widths), start=1)}
+    return {"flatten": nn.Flatten(), **layers}
+
+
+def vgg_with(shape: Shape, options: NetworkOptions, plan: Plan, hidden: Sequence[int]) -> Network:
+    """VGG with batch norm: convolutions and max-pools as in `plan`, then dense layers of width `hidden`.
 
     torchvision's VGG differs (7x7 pooling, dropout, no batch norm in its head, another initialisation), so this is the
     layer_peeled networks' own layout: conv, batch norm, ReLU; head Linear, batch norm, ReLU (Fang et al. 2021, code).
-    Layers are named conv1, conv2, ... (each with the pool that follows it), then fc1, fc2, ...
+    Without dense layers the average over what is left of the image are the features (Dang et al. 2023, code, where one
+    pixel is left). Raises ValueError where the image is too small for the pools.
     """
-    layers: dict[str, nn.Module] = {}
-    channels, size = shape.channels, shape.image_size
-    for step in plan:
-        if step == "M":
-            layers[f"conv{len(layers)}"].append(nn.MaxPool2d(2))
-            size //= 2
-        else:
-            convolution = nn.Conv2d(channels, step, kernel_size=3, padding=1)
-            layers[f"conv{len(layers) + 1}"] = nn.Sequential(convolution, nn.BatchNorm2d(step), nn.ReLU())
-            channels = step
-    widths = [channels * size**2, *hidden]
-    layers["flatten"] = nn.Flatten()
-    for i, pair in enumerate(pairwise(widths), start=1):
-        layers[f"fc{i}"] = dense(*pair)
-    return Network(layers, nn.Linear(widths[-1], shape.num_classes))
+    shrink = 2 ** plan.count("M")
+    size = shape.image_size // shrink
+    if size == 0:
+        raise ValueError(f"{plan.count('M')} max-pools need images of side {shrink}, not {shape.image_size}")
+    layers = convolutions(shape.channels, plan)
+    channels = next(step for step in reversed(plan) if step != "M")
+    if hidden:
+        layers |= dense_layers([channels * size**2, *hidden])
+    else:
+        layers["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    measured = [name for name in layers if name.startswith(("conv", "fc")) or name == "pool"]
+    return with_head(layers, hidden[-1] if hidden else channels, shape, options, measured)
 
 
-def resnet18(shape: Shape) -> Network:
-    """ResNet18 for small images: 3x3 stride-1 stem without max-pool, basic blocks [2, 2, 2, 2], average pool.
-
-    torchvision's blocks are exact; its stem is replaced, and its initialisation undone, as the reference keeps
-    PyTorch's default (Fang et al. 2021, code).
-    """
-    from torchvision.models.resnet import BasicBlock, ResNet  # importing torchvision costs more than torch itself
-
-    net = ResNet(BasicBlock, [2, 2, 2, 2])
-    stem = nn.Conv2d(shape.channels, 64, kernel_size=3, padding=1, bias=False)
-    layers = {
-        "stem": nn.Sequential(stem, net.bn1, nn.ReLU()),
-        **{f"stage{i}": getattr(net, f"layer{i}") for i in range(1, 5)},
-        "pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-    }
-    network = Network(layers, nn.Linear(512, shape.num_classes))
-    for module in network.modules():
-        if hasattr(module, "reset_parameters"):
-            module.reset_parameters()
-    return network
+def vgg(shape: Shape, options: VggOptions, plan: Plan) -> Network:
+    """VGG with two dense layers of width 4096 or with none; raises ValueError."""
+    return vgg_with(shape, options, plan, (4096, 4096) if options.head == "dense" else ())

@@ -1,20 +1,57 @@
 """Multilayer perceptrons."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
 
+from collapse.models.heads import feature_dim_for, with_head
 from collapse.models.network import Network, Shape
+from collapse.models.options import MlpOptions
 
 
-def dense(width_in: int, width_out: int) -> nn.Sequential:
-    """Linear (with bias), batch norm, ReLU."""
-    return nn.Sequential(nn.Linear(width_in, width_out), nn.BatchNorm1d(width_out), nn.ReLU())
+class Channel(nn.Module):
+    """One channel of the images: (n, channels, side, side) -> (n, 1, side, side)."""
+
+    def __init__(self, index: int):
+        super().__init__()
+        self.index = index
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The channel."""
+        return images[:, self.index : self.index + 1]
 
 
-def mlp(shape: Shape, hidden: Sequence[int]) -> Network:
-    """Fully connected network: a dense layer for each width in `hidden`, then a linear classifier with bias."""
-    widths = [shape.channels * shape.image_size**2, *hidden]
-    layers = {f"fc{i}": dense(*pair) for i, pair in enumerate(pairwise(widths), start=1)}
-    return Network({"flatten": nn.Flatten(), **layers}, nn.Linear(widths[-1], shape.num_classes))
+def dense(width_in: int, width_out: int, options: MlpOptions | None = None) -> nn.Sequential:
+    """Linear (with bias), batch norm, ReLU; as `options` say, without one of the latter, or with the two exchanged."""
+    options = options or MlpOptions()
+    norm = [nn.BatchNorm1d(width_out)] if options.batch_norm else []
+    activation = [nn.ReLU()] if options.activation == "relu" else []
+    rest = activation + norm if options.norm_after_activation else norm + activation
+    return nn.Sequential(nn.Linear(width_in, width_out), *rest)
+
+
+def mlp(shape: Shape, options: MlpOptions) -> Network:
+    """Fully connected network: flatten (the pixels), fc1, fc2, ..., then the head.
+
+    He & Su 2023 (code) measure flatten and every fc. Dang et al. 2023 (code) put behind the last fc a second batch norm
+    (feature_batch_norm, with batch norms after the activations) or, without batch norms, a linear layer
+    (feature_linear), the features being its output. Nguyen et al. 2023 (code) end in a narrow fc (feature_dim).
+    Raises ValueError where the images lack the input channel, and as with_head does.
+    """
+    channels, layers = shape.channels, {"flatten": nn.Flatten()}
+    if options.input_channel is not None:
+        if options.input_channel >= channels:
+            raise ValueError(f"input_channel {options.input_channel}: the images have {channels}, counted from 0")
+        channels, layers["flatten"] = 1, nn.Sequential(Channel(options.input_channel), nn.Flatten())
+    hidden = (options.width,) * options.depth if options.hidden is None else options.hidden
+    narrow = feature_dim_for(options.feature_dim, shape)
+    widths = [channels * shape.image_size**2, *hidden, *([] if narrow is None else [narrow])]
+    for i, pair in enumerate(pairwise(widths), start=1):
+        layers[f"fc{i}"] = dense(*pair, options)
+    if options.feature_linear:
+        layers["feature_linear"] = nn.Linear(widths[-1], widths[-1])
+    network = with_head(layers, widths[-1], shape, options)
+    if options.initialisation == "orthogonal":
+        for i in range(1, len(widths))[: options.orthogonal_hidden]:
+            nn.init.orthogonal_(network.layers[f"fc{i}"][0].weight)
+    return network

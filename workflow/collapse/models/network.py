@@ -1,10 +1,13 @@
 """What the rest of the library needs to know of a network: its logits, its layers' activations, its classifier."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from collapse.strict import one_of
 
 
 @dataclass(frozen=True)
@@ -16,19 +19,77 @@ class Shape:
     num_classes: int
 
 
-class Network(nn.Module):
-    """A stack of named layers and a linear classifier on the last one's output."""
+class Composite(nn.Module):
+    """A layer with layers inside: `inside` are their names, but for the last, whose output is the layer's own."""
 
-    def __init__(self, layers: dict[str, nn.Module], classifier: nn.Linear):
+    inside: tuple[str, ...] = ()
+
+    def activations(self, hidden: Tensor) -> list[Tensor]:
+        """The output of each layer of `inside`, in order, then the layer's own."""
+        raise NotImplementedError
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """The layer's own output."""
+        return self.activations(hidden)[-1]
+
+
+class Network(nn.Module):
+    """A stack of named layers and a linear classifier on the last one's output.
+
+    `measured` names the layers whose activations a paper measures, in order. A layer named linear1, linear2, ... is
+    part of a linear head. `fixed_classifier`: the classifier's weight never trains.
+    """
+
+    def __init__(
+        self,
+        layers: dict[str, nn.Module],
+        classifier: nn.Linear,
+        measured: Sequence[str],
+        fixed_classifier: bool = False,
+    ):
         super().__init__()
         self.layers = nn.ModuleDict(layers)
         self.classifier = classifier
+        self.measured = tuple(measured)
+        self.fixed_classifier = fixed_classifier
+
+    @property
+    def features_layer(self) -> str:
+        """The layer whose output is H, the backbone's features: the last before the linear head."""
+        return next(name for name in reversed(list(self.layers)) if not name.startswith("linear"))
+
+    @property
+    def measured_inside(self) -> tuple[str, ...]:
+        """`measured`, with the layers inside each (name.inner) before it."""
+        inside = ((*(f"{name}.{inner}" for inner in _inside(self.layers[name])), name) for name in self.measured)
+        return tuple(name for names in inside for name in names)
+
+    def freeze(self, names: Iterable[str]) -> None:
+        """Train no parameter of the layers `names` ("classifier" is one), and every other; names replace earlier ones.
+
+        Batch norms of a frozen layer still follow the batches: their statistics are no parameters. Raises ValueError.
+        """
+        parts, names = {**self.layers, "classifier": self.classifier}, tuple(names)
+        for name in names:
+            one_of("layer", name, parts)
+        for name, part in parts.items():
+            part.requires_grad_(name not in names)
+        if self.fixed_classifier:
+            self.classifier.weight.requires_grad_(False)
 
     def activations(self, images: Tensor) -> dict[str, Tensor]:
-        """Each layer's output, by name and in order; the last, (n, d), is the input of the classifier."""
+        """Each layer's output, by name and in order; the last, (n, d), is the input of the classifier.
+
+        The layers inside a layer come before it, as name.inner.
+        """
         outputs, hidden = {}, images
         for name, layer in self.layers.items():
-            hidden = outputs[name] = layer(hidden)
+            if isinstance(layer, Composite):
+                *inner, hidden = layer.activations(hidden)
+                outputs |= {f"{name}.{key}": output for key, output in zip(layer.inside, inner, strict=True)}
+            else:
+                hidden = layer(hidden)
+            outputs[name] = hidden
         return outputs
 
     def forward(self, images: Tensor) -> Tensor:
@@ -38,11 +99,20 @@ class Network(nn.Module):
         return self.classifier(images)
 
 
-Builder = Callable[[Shape], Network]
+def _inside(layer: nn.Module) -> tuple[str, ...]:
+    return layer.inside if isinstance(layer, Composite) else ()
 
 
-def build(builder: Builder, shape: Shape, seed: int) -> Network:
-    """A network with PyTorch's default initialisation, drawn from `seed` alone, on the CPU."""
+Builder = Callable[[Shape, Any], Network]  # the second is the network's model in options.OPTIONS
+
+
+def build(name: str, shape: Shape, options: Any, seed: int) -> Network:
+    """The network of that name, its initial weights drawn from `seed` alone, on the CPU.
+
+    `options` is an OPTIONS[name]. Raises ValueError where they do not fit the shape.
+    """
+    from collapse.models.zoo import BUILDERS  # whose builders import this module
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return builder(shape)
+        return BUILDERS[one_of("network", name, BUILDERS)](shape, options)

@@ -1,17 +1,28 @@
-"""Networks by name. Adding one: a builder here, its name in __init__.py."""
+"""Networks by name. Adding one: its options in options.py, a builder here."""
 
-from collapse.models.convolutional import resnet18, vgg
+from functools import partial
+
+from collapse.models.convolutional import CONVNET, VGG11, VGG13, VGG16, VGG19, vgg, vgg_with
+from collapse.models.densenet import DENSENET40, DENSENET201, DENSENET250, densenet
 from collapse.models.mlp import mlp
 from collapse.models.network import Builder
-
-# A number is a 3x3 convolution with that many filters, "M" a 2x2 max-pool (Simonyan & Zisserman 2015, Table 1).
-VGG11 = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
-VGG13 = (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+from collapse.models.resnet import resnet
+from collapse.models.tiled import alexnet_tiled, gresnet, vgg13_tiled
 
 BUILDERS: dict[str, Builder] = {
-    "mlp": lambda shape: mlp(shape, hidden=(128, 128)),
-    "convnet": lambda shape: vgg(shape, plan=(16, "M", 32, "M", 64, "M"), hidden=(128,)),
-    "vgg11": lambda shape: vgg(shape, plan=VGG11, hidden=(4096, 4096)),
-    "vgg13": lambda shape: vgg(shape, plan=VGG13, hidden=(4096, 4096)),
-    "resnet18": resnet18,
+    "mlp": mlp,
+    "convnet": partial(vgg_with, plan=CONVNET, hidden=(128,)),
+    "vgg11": partial(vgg, plan=VGG11),
+    "vgg13": partial(vgg, plan=VGG13),
+    "vgg16": partial(vgg, plan=VGG16),
+    "vgg19": partial(vgg, plan=VGG19),
+    "resnet18": partial(resnet, block="BasicBlock", blocks=(2, 2, 2, 2)),
+    "resnet50": partial(resnet, block="Bottleneck", blocks=(3, 4, 6, 3)),
+    "resnet152": partial(resnet, block="Bottleneck", blocks=(3, 8, 36, 3)),
+    "densenet40": partial(densenet, design=DENSENET40),
+    "densenet201": partial(densenet, design=DENSENET201),
+    "densenet250": partial(densenet, design=DENSENET250),
+    "alexnet_tiled": alexnet_tiled,
+    "vgg13_tiled": vgg13_tiled,
+    "gresnet": gresnet,
 }

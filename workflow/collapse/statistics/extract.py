@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collapse.data.specs import DATASETS
 from collapse.files import write_tensors
 from collapse.models.network import Network
 from collapse.statistics.classes import class_statistics
@@ -27,7 +26,7 @@ def extract_run(folder: Path, dataset: Path, rows: np.ndarray, path: Path, devic
         splits = {split: load_images(recipe, dataset, split, chosen, device) for split, chosen in _splits(rows)}
         for epoch, entry in run["checkpoints"].items():
             network = load_checkpoint(folder, recipe, entry).to(device).eval()
-            named = network_statistics(network, splits, DATASETS[recipe.dataset].num_classes)
+            named = network_statistics(network, splits, recipe.num_labels())
             tensors |= {f"epoch-{int(epoch):04d}/{name}": tensor.cpu().numpy() for name, tensor in named.items()}
     write_tensors(path, tensors, {"status": run["status"], "reason": run["reason"], "recipe_sha256": recipe.sha256()})
 

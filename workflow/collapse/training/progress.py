@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 
 from collapse.training.loop import Epoch
 
@@ -19,12 +20,16 @@ class Progress:
         if epoch.epoch in (1, self.epochs) or now - self.printed >= self.every:
             self.printed = now
             left = epoch.seconds / epoch.epoch * (self.epochs - epoch.epoch)
-            print(
-                f"{self.name}  epoch {epoch.epoch:>{len(str(self.epochs))}}/{self.epochs}  "
-                f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.3f}  {duration(left)} left",
-                file=sys.stderr,
-                flush=True,
+            self.tell(
+                f"epoch {epoch.epoch:>{len(str(self.epochs))}}/{self.epochs}  "
+                f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.3f}  {duration(left)} left"
             )
+
+    def tell(self, line: str) -> None:
+        """Print a line about this run."""
+        # A terminal that went away must not end a training, least of all while it saves its state.
+        with suppress(BrokenPipeError):
+            print(f"{self.name}  {line}", file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -1,129 +1,190 @@
 """One run: from prepared data and a recipe to recipe.json, history.csv, checkpoints/ and run.json."""
 
-import platform
-import subprocess
+import os
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import astuple, fields
-from datetime import UTC, datetime
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from collapse.data.images import normalise
+from collapse.data.labels import changed_labels
 from collapse.data.specs import DATASETS
 from collapse.data.store import read_split
 from collapse.files import DamagedFile, read_json, replacing, sha256, write_csv, write_json
 from collapse.models.network import Network, Shape, build
-from collapse.models.zoo import BUILDERS
 from collapse.recipe import Recipe
-from collapse.training.loop import Epoch, TrainingFailed, fit, oversampled
+from collapse.training.device import provenance
+from collapse.training.diagnosis import diagnose
+from collapse.training.loop import Epoch, Training, TrainingFailed, oversampled
+from collapse.training.state import load_state, locked, save_state
+
+# What a finished run leaves beside its checkpoints; run.json last, as it vouches for the others.
+RESULTS = ("recipe.json", "history.csv", "run.json")
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is a CUDA device where there is one, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available[name]:
-        raise RuntimeError(f"device {name} is not available here: set device to auto or cpu in config/config.yaml")
-    return torch.device(name)
+@dataclass(frozen=True)
+class Work:
+    """What a training works with: prepared data, its own folder for the state, and when to save or stop."""
+
+    dataset: Path
+    rows: np.ndarray
+    state: Path
+    device: torch.device
+    save_every: float = 30.0  # seconds between saved states
+    stop: Callable[[], bool] = lambda: False  # asked at the end of each epoch
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None
+    tell: Callable[[str], None] = field(default=print)
+
+
+class Stopped(RuntimeError):
+    """The training was asked to stop; its state is saved."""
 
 
 def network_of(recipe: Recipe) -> Network:
     """The recipe's network, freshly initialised, on the CPU."""
     spec = DATASETS[recipe.dataset]
-    shape = Shape(spec.channels, recipe.image_size, spec.num_classes)
-    return build(BUILDERS[recipe.model], shape, recipe.seeds.stream("init"))
+    shape = Shape(spec.channels, recipe.image_size, recipe.num_labels())
+    return build(recipe.model, shape, recipe.options(), recipe.seeds.stream("init"))
 
 
-def load_images(recipe: Recipe, dataset: Path, split: str, rows: np.ndarray | None, device: torch.device):
+def load_images(
+    recipe: Recipe, dataset: Path, split: str, rows: np.ndarray | None, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Images (n, channels, side, side) float32 and labels (n,) int64 of a split, as the recipe wants them."""
     images, labels = read_split(dataset, split)
+    spec = DATASETS[recipe.dataset]
     if rows is not None:
         images, labels = images[rows], labels[rows]
-    spec = DATASETS[recipe.dataset]
+    if split == "train":
+        labels = changed_labels(labels, recipe.labels, spec.num_classes, recipe.seeds.noise)
     pixels = normalise(images, recipe.image_size, spec.max_pixel, recipe.mean, recipe.std, device)
     return pixels, torch.from_numpy(labels).to(device)
 
 
-def train_run(
-    recipe: Recipe,
-    dataset: Path,
-    rows: np.ndarray,
-    folder: Path,
-    device: torch.device,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> None:
-    """Train one recipe on the `rows` of a prepared dataset and write the run's files into `folder`.
+def train_run(recipe: Recipe, work: Work) -> None:
+    """Train one recipe, or go on where an earlier call was cut off; the results stay in the state folder.
 
-    A fit that fails is a result: run.json says so, with the reason, and there is no checkpoint.
+    A fit that fails is a result: run.json says so, with the reason, and there is no checkpoint. Raises Stopped, with
+    the state saved, when `work.stop` says so; Locked when another process trains the same run.
     """
-    write_json(folder / "recipe.json", recipe.model_dump(mode="json"))
-    began, cpu_began = time.perf_counter(), time.process_time()
-    images, labels = load_images(recipe, dataset, "train", rows, device)
-    positions = oversampled(labels, recipe.imbalance.k_major, recipe.imbalance.oversampling)
-    network = network_of(recipe).to(device)
-    history: list[Epoch] = []
-    failure = ""
-
-    def record(epoch: Epoch) -> None:
-        history.append(epoch)
-        on_epoch(epoch)
-
-    try:
-        fit(network, images, labels, positions, recipe.protocol, recipe.seeds.stream("order"), record)
-    except TrainingFailed as error:
-        failure = str(error)
-    write_csv(folder / "history.csv", tuple(field.name for field in fields(Epoch)), [astuple(row) for row in history])
-    (folder / "checkpoints").mkdir(exist_ok=True)
-    checkpoints = {} if failure else {recipe.protocol.epochs: _save(network, folder, recipe.protocol.epochs)}
-    write_json(
-        folder / "run.json",
-        {
+    dataset_sha256 = read_json(work.dataset / "manifest.json")["splits"]["train"]["sha256"]
+    identity = f"{recipe.sha256()} {dataset_sha256}"
+    with locked(work.state):
+        if finished(work.state, identity):
+            return
+        began, cpu_began = time.perf_counter(), time.process_time()
+        training = _start(recipe, work)
+        resumed_at = _resume(training, work, identity)
+        failure, checkpoints = _train(recipe, training, work, identity)
+        write_json(work.state / "recipe.json", recipe.model_dump(mode="json"))
+        write_csv(
+            work.state / "history.csv", tuple(f.name for f in fields(Epoch)), list(map(astuple, training.history))
+        )
+        run = {
             "status": "failed" if failure else "ok",
             "reason": failure,
+            "identity": identity,
             "recipe_sha256": recipe.sha256(),
-            "dataset_sha256": read_json(dataset / "manifest.json")["splits"]["train"]["sha256"],
+            "dataset_sha256": dataset_sha256,
             "checkpoints": checkpoints,
-            "train_seconds": history[-1].seconds if history else 0.0,
+            "first_zero_error_epoch": first_fit(training.history),
+            "resumed_at_epoch": resumed_at,
+            "train_seconds": training.history[-1].seconds if training.history else 0.0,
             "seconds": time.perf_counter() - began,
             "cpu_seconds": time.process_time() - cpu_began,
-            **provenance(device),
-        },
-    )
+        }
+        write_json(work.state / "run.json", run | provenance(work.device, recipe.protocol.dtype))
 
 
-def provenance(device: torch.device) -> dict[str, Any]:
-    """Where and with what a result was made."""
-    return {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "dtype": "float32",
-        "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        "machine": platform.machine(),
-        "git": _git_commit(),
-    }
+def publish(state: Path, folder: Path) -> None:
+    """Copy a finished run from its state folder to the results; forget() it once every run of the job is there."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    shutil.copytree(state / "checkpoints", folder / "checkpoints", copy_function=_link)
+    for name in RESULTS:
+        with replacing(folder / name) as part:
+            shutil.copy2(state / name, part)
 
 
-def _git_commit() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+def _link(source: str, target: str) -> None:
+    """A second name for a file, which costs no space; a copy where the two places are on different disks."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"  # an unpacked archive, or no git
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
-def _save(network: Network, folder: Path, epoch: int) -> dict[str, str]:
-    path = folder / "checkpoints" / f"epoch-{epoch:04d}.safetensors"
+def forget(state: Path) -> None:
+    """Delete the state of a published run."""
+    shutil.rmtree(state)
+
+
+def finished(state: Path, identity: str) -> bool:
+    """Whether the state folder holds the finished run of that identity."""
+    return (state / "run.json").exists() and read_json(state / "run.json").get("identity") == identity
+
+
+def _start(recipe: Recipe, work: Work) -> Training:
+    images, labels = load_images(recipe, work.dataset, "train", work.rows, work.device)
+    positions = oversampled(labels, recipe.imbalance.k_major, recipe.imbalance.oversampling)
+    network = network_of(recipe).to(work.device)
+    return Training(network, images, labels, positions, recipe.protocol, recipe.seeds.stream("order"))
+
+
+def _resume(training: Training, work: Work, identity: str) -> int:
+    """Restore the newest usable state; returns the epoch it was saved after, 0 for none."""
+    state = load_state(work.state, identity, work.tell)
+    if state is None:
+        # Checkpoints of another recipe are in nobody's history.
+        shutil.rmtree(work.state / "checkpoints", ignore_errors=True)
+        return 0
+    training.restore(state)
+    work.tell(f"resumed after epoch {len(training.history)}")
+    return len(training.history)
+
+
+def _train(recipe: Recipe, training: Training, work: Work, identity: str) -> tuple[str, dict[int, dict[str, str]]]:
+    """Train to the end; returns why the fit failed, or nothing, and the checkpoints by epoch."""
+    folder, wanted, saved = work.state / "checkpoints", recipe.checkpoint_epochs(), time.perf_counter()
+    folder.mkdir(exist_ok=True)
+    try:
+        while len(training.history) < recipe.protocol.epochs:
+            epoch = training.run_epoch()
+            work.on_epoch(epoch)
+            if epoch.epoch in wanted or (
+                recipe.keep_checkpoints != "last" and first_fit(training.history) == epoch.epoch
+            ):
+                _save_checkpoint(training.network, folder, epoch.epoch)
+            stop = work.stop()
+            if stop or time.perf_counter() - saved >= work.save_every:
+                save_state(work.state, training.state(), identity)
+                saved = time.perf_counter()
+            if stop:
+                raise Stopped(f"stopped after epoch {epoch.epoch}; run again to go on from there")
+        diagnose(training.network, training.images, training.labels, recipe.imbalance.k_major)
+    except TrainingFailed as error:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        return str(error), {}
+    names = {int(path.stem.removeprefix("epoch-")): path for path in sorted(folder.glob("epoch-*.safetensors"))}
+    return "", {epoch: {"file": path.name, "sha256": sha256(path)} for epoch, path in names.items()}
+
+
+def first_fit(history: list[Epoch]) -> int | None:
+    """First epoch of zero training error, in which every step's predictions were right; None if there is none yet."""
+    return next((epoch.epoch for epoch in history if epoch.accuracy == 1), None)
+
+
+def _save_checkpoint(network: torch.nn.Module, folder: Path, epoch: int) -> None:
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    with replacing(path) as part:
+    with replacing(folder / f"epoch-{epoch:04d}.safetensors") as part:
         save_file(weights, part)
-    return {"file": path.name, "sha256": sha256(path)}
 
 
 def load_run(folder: Path) -> tuple[Recipe, dict[str, Any]]:

@@ -1,0 +1,123 @@
+"""Training a perceptron: our loop against the loop of the reference repositories, and against no loop at all.
+
+Environment: torch
+
+The network is an MLP of six hidden layers of 100 with batch norm, Adam, batch 128, on one CPU thread; images per CPU
+second. The reference is a DataLoader without workers over images that are turned into tensors and normalised one by
+one, as the papers' repositories do. "bare" takes the same steps over and over on one batch that is already in memory.
+The three take turns, and each figure is the median of its turns.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from collapse.models.network import Shape, build
+from collapse.models.options import OPTIONS
+from collapse.recipe import Protocol
+from collapse.training.loop import Training
+from PIL import Image
+from table import Row, write
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+PROTOCOL = Protocol(optimizer="adam", learning_rate=1e-3, weight_decay=5e-4, batch_size=128, epochs=1)
+TURNS = 5
+
+
+class Images(Dataset):
+    """Labelled images as torchvision's datasets hold them: a PIL image and a transform for each sample."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray):
+        self.images, self.labels = images, labels
+        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
+
+
+def network(side: int) -> torch.nn.Module:
+    """The perceptron, freshly initialised."""
+    return build("mlp", Shape(1, side, 10), OPTIONS["mlp"](width=100, depth=6), seed=0)
+
+
+def take_steps(net: torch.nn.Module, optimizer: torch.optim.Optimizer, images, labels) -> None:
+    """One step, as every training script writes it."""
+    loss = F.cross_entropy(net(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def reference(images: np.ndarray, labels: np.ndarray) -> Callable[[], int]:
+    """An epoch of the reference loop; returns how many images it saw."""
+    net = network(images.shape[-1]).train()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, weight_decay=5e-4)
+    loader = DataLoader(Images(images, labels), batch_size=128, shuffle=True)
+
+    def epoch() -> int:
+        for batch, target in loader:
+            take_steps(net, optimizer, batch, target)
+        return len(images)
+
+    return epoch
+
+
+def ours(images: np.ndarray, labels: np.ndarray) -> Callable[[], int]:
+    """An epoch of our loop."""
+    pixels = torch.from_numpy(images)[:, None].float().div(255).sub(0.5).div(0.5)
+    net = network(images.shape[-1])
+    training = Training(net, pixels, torch.from_numpy(labels), torch.arange(len(labels)), PROTOCOL, order_seed=0)
+
+    def epoch() -> int:
+        training.run_epoch()
+        return len(images)
+
+    return epoch
+
+
+def bare(images: np.ndarray, labels: np.ndarray) -> Callable[[], int]:
+    """As many steps as an epoch has, all on one batch in memory, with our optimizer."""
+    batch, target = torch.from_numpy(images[:128])[:, None].float(), torch.from_numpy(labels[:128])
+    net = network(images.shape[-1]).train()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, weight_decay=5e-4, fused=True)
+
+    def epoch() -> int:
+        steps = -(-len(images) // 128)
+        for _ in range(steps):
+            take_steps(net, optimizer, batch, target)
+        return steps * 128
+
+    return epoch
+
+
+def rates(epochs: list[Callable[[], int]], repeat: int) -> list[float]:
+    """Images per CPU second of each, in turns: the median."""
+    seen: list[list[float]] = [[] for _ in epochs]
+    for _ in range(TURNS):
+        for rate, epoch in zip(seen, epochs, strict=True):
+            start = time.process_time()
+            images = sum(epoch() for _ in range(repeat))
+            rate.append(images / (time.process_time() - start))
+    return [statistics.median(rate) for rate in seen]
+
+
+def compare(count: int, side: int, repeat: int) -> list[Row]:
+    """Rows of one size of data."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, side, side), dtype=np.uint8)
+    data = images, rng.integers(0, 10, count)
+    fast, slow, limit = rates([ours(*data), reference(*data), bare(*data)], repeat)
+    case, unit = f"{count}x{side}x{side}", "images per CPU s"
+    return [Row(case, fast, slow, unit, fast / slow), Row(f"{case} bare", fast, limit, unit, fast / limit)]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    write("train_mlp", compare(60_000, 28, repeat=1) + compare(1_000, 10, repeat=20))

@@ -1,0 +1,180 @@
+"""A training that was cut off ends as one that was not, bit for bit."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from collapse.data.store import read_split
+from collapse.data.subsets import draw, write_rows
+from collapse.files import read_json
+from collapse.training.device import claim
+from collapse.training.run import Stopped, Work, publish, train_run
+from collapse.training.state import CURRENT, PREVIOUS, Locked, load_state, locked, save_state
+
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+
+
+@pytest.fixture
+def work(recipe, digits, tmp_path):
+    rows = draw(read_split(digits, "train")[1], recipe.class_counts(), recipe.seeds.data)
+
+    def make(name, **how):
+        return Work(dataset=digits, rows=rows, state=tmp_path / name, device=torch.device("cpu"), **how)
+
+    return make
+
+
+def weights(state):
+    return {path.name: path.read_bytes() for path in (state / "checkpoints").iterdir()}
+
+
+def losses(state):
+    return [line.rsplit(",", 1)[0] for line in (state / "history.csv").read_text().splitlines()]  # without the seconds
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "lbfgs"])
+def test_a_training_stopped_after_every_epoch_ends_with_the_same_bits(optimizer, recipe, work):
+    protocol = recipe.protocol.model_copy(update={"optimizer": optimizer, "learning_rate": 0.01})
+    recipe = recipe.model_copy(update={"protocol": protocol, "keep_checkpoints": "all"})
+    train_run(recipe, work("whole"))
+    stopped = work("cut", stop=lambda: True)
+    for _ in range(protocol.epochs):
+        with pytest.raises(Stopped):
+            train_run(recipe, stopped)
+    train_run(recipe, work("cut"))
+    assert weights(stopped.state) == weights(work("whole").state)
+    assert len(weights(stopped.state)) == protocol.epochs
+    assert losses(stopped.state) == losses(work("whole").state)
+    assert read_json(stopped.state / "run.json")["resumed_at_epoch"] == protocol.epochs
+
+
+def test_a_damaged_state_is_refused_and_the_one_before_it_used(recipe, work):
+    train_run(recipe, work("whole"))
+    for damaged, resumed_at in (((CURRENT,), 1), ((CURRENT, PREVIOUS), 0)):
+        said = []
+        cut = work(f"cut {resumed_at}", stop=lambda: True, tell=said.append)
+        for _ in range(2):
+            with pytest.raises(Stopped):
+                train_run(recipe, cut)
+        for name in damaged:
+            (cut.state / name).write_bytes((cut.state / name).read_bytes()[:-100])
+        train_run(recipe, work(f"cut {resumed_at}", tell=said.append))
+        assert sum("is damaged" in line and "not used" in line for line in said) == len(damaged)
+        assert read_json(cut.state / "run.json")["resumed_at_epoch"] == resumed_at
+        assert weights(cut.state) == weights(work("whole").state)
+
+
+def test_the_state_of_another_recipe_is_refused(recipe, work):
+    said = []
+    with pytest.raises(Stopped):
+        train_run(recipe.at_seed(1), work("run", stop=lambda: True))
+    train_run(recipe, work("run", tell=said.append))
+    assert any("of another recipe or dataset: not used" in line for line in said)
+    train_run(recipe, work("whole"))
+    assert weights(work("run").state) == weights(work("whole").state)
+
+
+def test_a_finished_run_is_not_trained_again_but_published_again(recipe, work, tmp_path):
+    train_run(recipe, work("run"))
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    train_run(recipe, work("run"))
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+    for _ in range(2):
+        publish(tmp_path / "run", tmp_path / "results")
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [
+        "checkpoints", "history.csv", "recipe.json", "run.json",
+    ]  # fmt: skip
+    train_run(recipe.at_seed(1), work("run"))  # another recipe in the same place is trained
+    assert (tmp_path / "run" / "run.json").read_bytes() != before
+
+
+def test_two_trainings_of_one_run_exclude_each_other(recipe, work, tmp_path):
+    with locked(tmp_path / "run"), pytest.raises(Locked, match="another process trains this run"):
+        train_run(recipe, work("run"))
+    train_run(recipe, work("run"))
+
+
+def test_a_state_is_whatever_was_put_in(tmp_path):
+    tree = {"a": {1: torch.arange(3), "b": [None, 0.1, "x", (torch.ones(()), 2**60)]}, "empty": {}}
+    save_state(tmp_path, tree, "me")
+    loaded = load_state(tmp_path, "me")
+    assert torch.equal(loaded["a"][1], torch.arange(3))
+    assert loaded["a"]["b"][:3] == [None, 0.1, "x"]
+    assert loaded["a"]["b"][3] == [torch.ones(()), 2**60]
+    assert loaded["empty"] == {}
+    assert load_state(tmp_path, "somebody else", tell=lambda line: None) is None
+
+
+def test_places_are_taken_once_and_freed(tmp_path):
+    places = ["gpu-0-0", "gpu-1-0"]
+    with claim(places, tmp_path) as first, claim(places, tmp_path) as second:
+        assert (first, second) == (0, 1)
+    with claim(places, tmp_path) as again:
+        assert again == 0
+
+
+def command(recipe, digits, folder):
+    rows = folder / "rows.csv"
+    labels = read_split(digits, "train")[1]
+    write_rows(rows, draw(labels, recipe.class_counts(), 0), labels)
+    options = {
+        "recipe": recipe.model_dump_json(), "seeds": 0, "dataset": digits, "rows": rows, "runs": folder / "run",
+        "states": folder / "state", "save-every": 0, "device": "cpu", "locks": folder, "threads": 1,
+    }  # fmt: skip
+    return [sys.executable, "-P", "-m", "scripts.train", *(str(x) for k, v in options.items() for x in (f"--{k}", v))]
+
+
+def start(arguments):
+    return subprocess.Popen(
+        arguments, env=os.environ | {"PYTHONPATH": str(WORKFLOW)}, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_ten_kills_at_random_moments_change_nothing(recipe, digits, tmp_path):
+    """kill -9, started again each time: the same bits, and each kill costs the epoch it fell into, no more."""
+    recipe = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"epochs": 200})})
+    folders = [tmp_path / name for name in ("whole", "killed")]
+    for folder in folders:
+        folder.mkdir()
+    whole = start(command(recipe, digits, folders[0]))
+    said = whole.communicate()[1]
+    assert whole.returncode == 0, said
+    chance, kills, log = random.Random(0), 0, ""
+    while kills < 10:
+        process = start(command(recipe, digits, folders[1]))
+        line = process.stderr.readline()  # the first epoch of this attempt, or what it resumes from
+        log += line
+        time.sleep(chance.uniform(0, 0.1))
+        assert process.poll() is None, "it ended before it could be killed ten times: train for longer"
+        process.send_signal(signal.SIGKILL)
+        log += process.communicate()[1]
+        kills += 1
+    last = start(command(recipe, digits, folders[1]))
+    log += last.communicate()[1]
+    assert last.returncode == 0, log
+    assert weights(folders[0] / "run") == weights(folders[1] / "run")
+    assert losses(folders[0] / "run") == losses(folders[1] / "run")
+    resumed = [int(line.split()[-1]) for line in log.splitlines() if "resumed after epoch" in line]
+    assert len(resumed) >= 9
+    assert resumed == sorted(resumed)
+    assert not (folders[1] / "state").exists()
+
+
+def test_sigterm_saves_the_state_at_the_end_of_the_epoch(recipe, digits, tmp_path):
+    recipe = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"epochs": 3000})})
+    arguments = command(recipe, digits, tmp_path)
+    arguments[arguments.index("--save-every") + 1] = "1000"
+    process = start(arguments)
+    process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    assert "run again to go on from there" in process.communicate()[1]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert (tmp_path / "state" / CURRENT).exists()
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,125 @@
+"""The options of every network, without torch: the workflow validates a recipe before any job runs."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from collapse.strict import Strict
+
+FeatureDim = PositiveInt | Literal["num_classes"] | None
+
+
+class NetworkOptions(Strict):
+    """What every network can vary: the end of the network, its initial weights, what is not trained."""
+
+    feature_batch_norm: bool = Field(
+        False, description="a batch norm, after the backbone, whose output is the features H (Dang et al. 2023)"
+    )
+    linear_layers: PositiveInt = Field(
+        1, description="M, the layers of the linear head: M - 1 bias-free d x d layers, then the classifier"
+    )
+    classifier_bias: bool = Field(True, description="whether the classifier has a bias")
+    classifier: Literal["learned", "simplex"] = Field(
+        "learned",
+        description="simplex: the classifier's weight is a fixed simplex equiangular tight frame with unit-norm rows "
+        "(Zhu et al. 2021); its bias still trains",
+    )
+    initialisation: Literal["default", "orthogonal", "he"] = Field(
+        "default",
+        description="default: PyTorch's own; orthogonal: the linear head and the classifier, in mlp hidden layers too; "
+        "he: convolutions normal of variance 2 / fan out (torchvision's ResNet), dense layers 2 / fan in, both with "
+        "zero biases, and the linear head and the classifier PyTorch's own",
+    )
+    frozen: tuple[str, ...] = Field((), description="names of the layers whose parameters do not train")
+
+
+class MlpOptions(NetworkOptions):
+    """Options of the multilayer perceptrons."""
+
+    width: PositiveInt = Field(128, description="width of the hidden layers")
+    depth: PositiveInt = Field(2, description="number of hidden layers, a feature_dim layer not counted")
+    hidden: tuple[PositiveInt, ...] | None = Field(
+        None, description="width of each hidden layer: replaces width, depth"
+    )
+    feature_dim: FeatureDim = Field(None, description="dimension of the features, a last and narrow hidden layer")
+    batch_norm: bool = Field(True, description="whether hidden layers have a batch norm")
+    norm_after_activation: bool = Field(False, description="batch norm after the activation, not before it")
+    activation: Literal["relu", "identity"] = Field("relu", description="of the hidden layers; identity: none")
+    feature_linear: bool = Field(
+        False, description="a biased d x d layer without activation, after the hidden ones, whose output is H"
+    )
+    orthogonal_hidden: NonNegativeInt | None = Field(
+        None,
+        description="with initialisation orthogonal: how many hidden layers it concerns, from the first; null: all",
+    )
+    input_channel: NonNegativeInt | None = Field(None, description="the one channel that is seen; null: all of them")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "MlpOptions":
+        if self.norm_after_activation and not self.batch_norm:
+            raise ValueError("norm_after_activation needs batch_norm")
+        if self.orthogonal_hidden is not None and self.initialisation != "orthogonal":
+            raise ValueError("orthogonal_hidden needs initialisation: orthogonal")
+        return self
+
+
+class ConvnetOptions(NetworkOptions):
+    """Options of the small convolutional network."""
+
+
+class VggOptions(NetworkOptions):
+    """Options of the VGGs."""
+
+    head: Literal["dense", "none"] = Field(
+        "dense", description="dense: two dense layers of width 4096; none: the average pool is the features"
+    )
+
+
+class StemOptions(NetworkOptions):
+    """The first layers of a network for small images (cifar) or large ones."""
+
+    stem: Literal["cifar", "imagenet"] = Field(
+        "cifar", description="cifar: 3x3 convolution of stride 1; imagenet: 7x7 of stride 2, and a max-pool"
+    )
+
+
+class ResnetOptions(StemOptions):
+    """Options of the ResNets."""
+
+    base_width: PositiveInt = Field(64, description="channels of the first stage; each later stage doubles them")
+    feature_dim: FeatureDim = Field(None, description="dimension of the features, to which the last block is narrowed")
+
+
+class DensenetOptions(StemOptions):
+    """Options of the DenseNets."""
+
+
+class TiledOptions(NetworkOptions):
+    """Options of the networks on tiled images."""
+
+
+class GresnetOptions(NetworkOptions):
+    """Options of the residual networks on tiled images."""
+
+    block: Literal["basic", "bottleneck", "mixed"] = Field(
+        "basic", description="the four blocks: basic, bottleneck, or two bottleneck blocks before two basic ones"
+    )
+
+
+OPTIONS: dict[str, type[NetworkOptions]] = {
+    "mlp": MlpOptions,
+    "convnet": ConvnetOptions,
+    "vgg11": VggOptions,
+    "vgg13": VggOptions,
+    "vgg16": VggOptions,
+    "vgg19": VggOptions,
+    "resnet18": ResnetOptions,
+    "resnet50": ResnetOptions,
+    "resnet152": ResnetOptions,
+    "densenet40": DensenetOptions,
+    "densenet201": DensenetOptions,
+    "densenet250": DensenetOptions,
+    "alexnet_tiled": TiledOptions,
+    "vgg13_tiled": TiledOptions,
+    "gresnet": GresnetOptions,
+}

@@ -1,0 +1,98 @@
+"""Networks on images whose channels are repeated, so that every measured layer is wide (He & Su 2023, code)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from collapse.models.convolutional import VGG13, Plan, convolutions, dense_layers
+from collapse.models.heads import with_head
+from collapse.models.network import Composite, Network, Shape
+from collapse.models.options import GresnetOptions, TiledOptions
+
+ALEXNET: Plan = (64, "M", 192, "M", 384, 256, 256, "M")
+
+
+class Tile(nn.Module):
+    """Repeat all channels `times` times: (n, channels, side, side) -> (n, times * channels, side, side)."""
+
+    def __init__(self, times: int):
+        super().__init__()
+        self.times = times
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The repeated channels."""
+        return images.repeat(1, self.times, 1, 1)
+
+
+def tiled(shape: Shape, options: TiledOptions, times: int, plan: Plan, pool: tuple[int, int, int]) -> Network:
+    """5x5 convolutions and max-pools as in `plan` on `times` times the channels, then dense layers 4096, 4096.
+
+    Measured: the tiled image, each convolution after its ReLU and before any pool, each dense layer. Raises ValueError
+    where the image is too small for the pools.
+    """
+    kernel, stride, padding = pool
+    size = shape.image_size
+    for _ in range(plan.count("M")):
+        size = (size + 2 * padding - kernel) // stride + 1
+    if size < 1:
+        raise ValueError(f"images of side {shape.image_size} are too small for {plan.count('M')} max-pools")
+    channels = next(step for step in reversed(plan) if step != "M")
+    layers = {
+        "tile": Tile(times),
+        **convolutions(times * shape.channels, plan, kernel=5, pool=pool),
+        **dense_layers([channels * size**2, 4096, 4096]),
+    }
+    measured = [name for name in layers if name.startswith(("tile", "conv", "fc"))]
+    return with_head(layers, 4096, shape, options, measured)
+
+
+def alexnet_tiled(shape: Shape, options: TiledOptions) -> Network:
+    """AlexNet, modified: 32 times the channels, five convolutions, pools 3x3 of stride 2; 8 measured layers."""
+    return tiled(shape, options, times=32, plan=ALEXNET, pool=(3, 2, 1))
+
+
+def vgg13_tiled(shape: Shape, options: TiledOptions) -> Network:
+    """VGG13, modified: 16 times the channels, ten convolutions, pools 2x2; 13 measured layers."""
+    return tiled(shape, options, times=16, plan=VGG13, pool=(2, 2, 0))
+
+
+class Residual(Composite):
+    """Residual block with identity shortcut: convolutions without bias, each with batch norm and ReLU.
+
+    The shortcut is added before the last ReLU, whose output is the last convolution's activation and the block's own.
+    """
+
+    def __init__(self, channels: int, kernels: Sequence[int]):
+        super().__init__()
+        self.inside = tuple(f"conv{i}" for i in range(1, len(kernels)))
+        self.convolutions = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(channels)
+            )
+            for kernel in kernels
+        )
+
+    def activations(self, hidden: Tensor) -> list[Tensor]:
+        """The activation of each convolution."""
+        outputs, shortcut = [], hidden
+        for convolution in self.convolutions[:-1]:
+            hidden = torch.relu(convolution(hidden))
+            outputs.append(hidden)
+        return [*outputs, torch.relu(self.convolutions[-1](hidden) + shortcut)]
+
+
+BASIC, BOTTLENECK = (3, 3), (5, 5, 5)  # the kernels; their bottleneck is as wide inside as outside
+BLOCKS = {"basic": (BASIC,) * 4, "bottleneck": (BOTTLENECK,) * 4, "mixed": (BOTTLENECK,) * 2 + (BASIC,) * 2}
+
+
+def gresnet(shape: Shape, options: GresnetOptions) -> Network:
+    """Four residual blocks on 8 times the channels, all at the image's size, then the classifier on the flat image.
+
+    Measured: the tiled image and each block (5 layers); `measured_inside` adds the blocks' other convolutions (basic 9,
+    bottleneck 13, mixed 11). Mixed is the code's ResNetMixV2, the others its GResNet, for images of one channel.
+    """
+    channels = 8 * shape.channels
+    blocks = {f"block{i}": Residual(channels, kernels) for i, kernels in enumerate(BLOCKS[options.block], start=1)}
+    layers = {"tile": Tile(8), **blocks, "flatten": nn.Flatten()}
+    return with_head(layers, channels * shape.image_size**2, shape, options, measured=["tile", *blocks])

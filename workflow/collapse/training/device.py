@@ -1,0 +1,83 @@
+"""Where a job computes: the device, its share of it, and what to remember of both."""
+
+import fcntl
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; `auto` is a CUDA device where there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available[name]:
+        raise RuntimeError(f"device {name} is not available here: set device to auto or cpu in config/config.yaml")
+    return torch.device(name)
+
+
+@contextmanager
+def share(device: torch.device, jobs_per_gpu: int, folder: Path) -> Iterator[torch.device]:
+    """Hold a place on one of the machine's GPUs: no two jobs take the same one, and a killed job frees its own.
+
+    Snakemake counts GPUs but assigns none. Where a cluster's scheduler assigns them, it is left to do so.
+    """
+    if device.type != "cuda" or "SLURM_JOB_ID" in os.environ:
+        yield device
+        return
+    places = [(gpu, job) for job in range(jobs_per_gpu) for gpu in range(torch.cuda.device_count())]
+    with claim([f"gpu-{gpu}-{job}" for gpu, job in places], folder) as chosen:
+        yield torch.device("cuda", places[chosen][0])
+
+
+@contextmanager
+def claim(places: list[str], folder: Path, wait: float = 0.5) -> Iterator[int]:
+    """Index of the first place that nobody holds, waiting for one; the kernel frees it when the process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [(folder / f"{place}.lock").open("w") for place in places]
+    try:
+        yield _first_free(files, wait)
+    finally:
+        for file in files:
+            file.close()
+
+
+def _first_free(files: list, wait: float) -> int:
+    while True:
+        for index, file in enumerate(files):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            return index
+        time.sleep(wait)
+
+
+def provenance(device: torch.device, dtype: str) -> dict[str, Any]:
+    """Where and with what a result was made."""
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "dtype": dtype,
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "machine": platform.machine(),
+        "git": _git_commit(),
+    }
+
+
+def _git_commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"  # an unpacked archive, or no git

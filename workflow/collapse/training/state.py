@@ -1,0 +1,88 @@
+"""The state of a training in progress: kept outside the results, written whole or not at all, never a pickle."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from collapse.files import replacing
+
+CURRENT, PREVIOUS = "state.safetensors", "previous.safetensors"
+
+
+class Locked(RuntimeError):
+    """Another process trains the same run."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run's lock; the kernel lets go of it when the process ends, however it ends.
+
+    Raises Locked when another process holds it: two trainings of one run would overwrite each other's state.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Locked(f"{folder}: another process trains this run; wait for it, or end it, and run again") from None
+        yield
+
+
+def save_state(folder: Path, tree: Any, identity: str) -> None:
+    """Write `tree` (nested dicts, lists, tensors, numbers, strings) of the run of that identity; keep the last too."""
+    tensors: dict[str, Tensor] = {}
+    skeleton = json.dumps(_take_tensors(tree, tensors))
+    with replacing(folder / CURRENT) as part:
+        save_file(tensors, part, {"identity": identity, "skeleton": skeleton})
+        if (folder / CURRENT).exists():
+            os.replace(folder / CURRENT, folder / PREVIOUS)
+
+
+def load_state(folder: Path, identity: str, tell: Any = print) -> Any | None:
+    """The newest usable state of the run of that identity, or None; `tell` is told the reason of each refusal."""
+    for path in (folder / CURRENT, folder / PREVIOUS):
+        if path.exists():
+            try:
+                with safe_open(path, framework="pt") as file:
+                    metadata = file.metadata()
+                    if metadata["identity"] == identity:
+                        return _put_tensors(json.loads(metadata["skeleton"]), file)
+                tell(f"{path} is of another recipe or dataset: not used")
+            except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+                tell(f"{path} is damaged ({error}): not used")
+    return None
+
+
+def _take_tensors(tree: Any, tensors: dict[str, Tensor]) -> Any:
+    """A JSON skeleton of `tree`; its tensors go into `tensors` by number. Dicts keep keys that are no strings."""
+    if isinstance(tree, Tensor):
+        name = str(len(tensors))
+        # A copy: safetensors refuses tensors that share memory.
+        tensors[name] = tree.detach().cpu().clone(memory_format=torch.contiguous_format)
+        return {"tensor": name}
+    if isinstance(tree, dict):
+        return {"dict": [[key, _take_tensors(value, tensors)] for key, value in tree.items()]}
+    if isinstance(tree, list | tuple):
+        return {"list": [_take_tensors(value, tensors) for value in tree]}
+    return {"value": tree}
+
+
+def _put_tensors(skeleton: dict[str, Any], file: Any) -> Any:
+    (kind, content), *_ = skeleton.items()
+    if kind == "tensor":
+        # A copy, aligned as torch aligns: sums of an unaligned tensor are taken in another order, with other last bits.
+        return file.get_tensor(content).clone()
+    if kind == "dict":
+        return {key: _put_tensors(value, file) for key, value in content}
+    if kind == "list":
+        return [_put_tensors(value, file) for value in content]
+    return content
