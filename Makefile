@@ -9,7 +9,7 @@ CORES ?= all
 SCALE ?= demo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup lint test bench report docs gallery lock
+.PHONY: setup lint test bench costs report docs gallery lock
 .DEFAULT_GOAL := all
 
 # Whatever is not named below is Snakemake's: a figure, a paper, a file.
@@ -49,6 +49,11 @@ test: lint
 bench: setup
 	OMP_NUM_THREADS=1 PYTHONPATH=workflow \
 		.venv/$(shell sed -n 's/^Environment: //p' benchmarks/$(NAME).py)/bin/python benchmarks/$(NAME).py
+
+# What each paper costs at each scale: runs, images, FLOPs, hours at the rates that benchmarks/ measured.
+costs: setup
+	PYTHONPATH=workflow $(BIN)/python -m scripts.list_recipes | \
+		PYTHONPATH=workflow .venv/torch/bin/python -m scripts.estimate_cost
 
 report: all
 	snakemake --report results/$(SCALE)/report.html $(ARGS)

@@ -111,7 +111,10 @@ def run_folders(wildcards):
 
 def state_folders(wildcards):
     """Folders of the state in progress of the runs that a job makes, one a seed."""
-    return [folder.replace(f"{RESULTS}/runs/", f"{CONFIG.results}/state/{CONFIG.scale}/") for folder in run_folders(wildcards)]
+    return [
+        folder.replace(f"{RESULTS}/runs/", f"{CONFIG.results}/state/{CONFIG.scale}/")
+        for folder in run_folders(wildcards)
+    ]
 
 
 def plan_of(name):

@@ -101,6 +101,48 @@ def test_training_is_the_published_protocol(recipe, digits):
     assert [row.epoch for row in history] == [1, 2, 3]
 
 
+def test_adam_on_one_vector_is_adam_on_every_parameter(recipe, digits):
+    recipe = changed(recipe, optimizer="adam", learning_rate=1e-3)
+    ours, theirs, data = both(recipe, digits)
+    Training(ours, *data, order_seed=5).run_epoch()
+    images, labels, positions, protocol = data
+    optimizer = torch.optim.Adam(theirs.parameters(), lr=1e-3, weight_decay=protocol.weight_decay)
+    order = positions[torch.randperm(len(positions), generator=torch.Generator().manual_seed(5))]
+    for batch in order.split(protocol.batch_size):
+        optimizer.zero_grad()
+        F.cross_entropy(theirs.train()(images[batch]), labels[batch]).backward()
+        optimizer.step()
+    assert_equal_weights(ours, theirs)
+
+
+def test_frozen_layers_stay_and_the_others_move(recipe, digits):
+    recipe = Recipe.model_validate(recipe.model_dump() | {"architecture": {"frozen": ["fc1"]}})
+    ours, start, data = both(recipe, digits)
+    Training(ours, *data, order_seed=5).run_epoch()
+    assert torch.equal(ours.layers["fc1"][0].weight, start.layers["fc1"][0].weight)
+    assert not torch.equal(ours.layers["fc2"][0].weight, start.layers["fc2"][0].weight)
+
+
+def test_separate_decay_is_on_the_head_and_the_raw_features(recipe, digits):
+    """One plain gradient step on loss + lambda_W / 2 sum ||W_m||^2 + lambda_H / 2 ||H||^2; no decay of the backbone."""
+    recipe = changed(
+        recipe, loss="mse", momentum=0, batch_size=10_000, epochs=1, milestones=(), separate_decay=True,
+        weight_decay=0.3, feature_decay=0.02,
+    )  # fmt: skip
+    recipe = Recipe.model_validate(recipe.model_dump() | {"architecture": {"linear_layers": 2}})
+    ours, theirs, (images, labels, _, protocol) = both(recipe, digits)
+    Training(ours, images, labels, torch.arange(len(labels)), protocol, 0).run_epoch()
+    features = theirs.train().features(images)
+    head = [theirs.layers["linear1"].weight, theirs.classifier.weight]
+    loss = (theirs.head(features) - F.one_hot(labels, 10)).square().mean()
+    decay = 0.15 * sum(weight.square().sum() for weight in head) + 0.01 * features.square().sum()
+    (loss + decay).backward()
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter -= protocol.learning_rate * parameter.grad
+    assert_equal_weights(ours, theirs)
+
+
 def test_lbfgs_sees_the_weight_decay_in_its_objective(recipe, digits):
     """On the full batch it reaches a lower regularised loss than it started from, and shrinks the weights."""
     recipe = changed(recipe, optimizer="lbfgs", batch_size=10_000, weight_decay=0.1, learning_rate=0.1, epochs=1)

@@ -120,7 +120,7 @@ def test_latent_classes_double_the_labels():
         ({"labels": {"noise": 1.2}}, "labels.noise: Input should be less than or equal to 1"),
         ({"labels": {"nois": 0.2}}, "unknown key nois; valid keys: noise, latent, shuffled"),
         ({"architecture": {"widht": 3}}, "unknown key widht; valid keys: "),
-        ({"architecture": {"norm_after_activation": True, "batch_norm": False}}, "norm_after_activation needs batch_norm"),
+        ({"architecture": {"norm_after_activation": True, "batch_norm": False}}, "norm_after_activation needs"),
         ({"model": "resnet18", "architecture": {"width": 3}}, "unknown key width; valid keys: "),
         ({"keep_checkpoints": "some"}, "keep_checkpoints: Input should be 'last', 'measured' or 'all'"),
     ],

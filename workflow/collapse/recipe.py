@@ -43,6 +43,12 @@ class Protocol(Strict):
     lr_factor: PositiveFloat = Field(0.1, description="factor of the step size at each milestone")
     loss: Literal[tuple(LOSSES)] = Field("cross_entropy", description="; ".join(f"{k}: {v}" for k, v in LOSSES.items()))
     smoothing: float = Field(0.1, ge=0, lt=1, description="alpha of label_smoothing and label_relaxation")
+    separate_decay: bool = Field(
+        False,
+        description="weight_decay / 2 on the squared weights of the linear head alone, and feature_decay / 2 on the "
+        "squared features of the batch, instead of weight decay on every parameter",
+    )
+    feature_decay: NonNegativeFloat = Field(0.0, description="lambda_H of separate_decay")
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32", description="arithmetic of the steps (bfloat16: autocast); measuring is always float32"
     )
@@ -51,6 +57,10 @@ class Protocol(Strict):
     def _one_schedule(self) -> "Protocol":
         if self.milestones and self.step_epochs:
             raise ValueError("give milestones or step_epochs, not both")
+        if self.feature_decay and not self.separate_decay:
+            raise ValueError("feature_decay needs separate_decay: true")
+        if self.loss in ("label_smoothing", "label_relaxation") and self.smoothing == 0:
+            raise ValueError(f"{self.loss} needs a smoothing above 0")
         return self
 
     def learning_rate_at(self, epoch: int) -> float:
@@ -168,9 +178,7 @@ class Recipe(Strict):
     mean: tuple[float, ...] = Field(description="per-channel mean subtracted from the pixels in [0, 1]")
     std: tuple[PositiveFloat, ...] = Field(description="per-channel divisor")
     model: str = Field(description="name of the network")
-    architecture: dict[str, Any] = Field(
-        {}, description="options of the network; those not given are its defaults"
-    )
+    architecture: dict[str, Any] = Field({}, description="options of the network; those not given are its defaults")
     imbalance: Imbalance = Field(description="class counts of the train set")
     labels: Labels = Field(Labels(), description="noise in the labels of the train set")
     protocol: Protocol = Field(description="how the network is trained")

@@ -14,13 +14,17 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from collapse.config import Config
+from collapse.models.options import OPTIONS, NetworkOptions
 from collapse.paper import Claim, Column, Condition, Figure, Paper, Published, Scale, Table
-from collapse.recipe import Imbalance, Protocol, Recipe
+from collapse.recipe import Imbalance, Labels, Protocol, Recipe
 
 ROOT = Path(__file__).parents[2]
 MODELS = {
     model.__name__: model
-    for model in (Config, Paper, Protocol, Table, Column, Figure, Claim, Condition, Published, Scale, Recipe, Imbalance)
+    for model in (
+        *(Config, Paper, Protocol, Table, Column, Figure, Claim, Condition, Published, Scale),
+        *(Recipe, Imbalance, Labels, NetworkOptions),
+    )
 }
 
 
@@ -69,6 +73,19 @@ def markdown(columns: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def networks() -> str:
+    """Every network with the options that it alone has."""
+    rows = []
+    for name, options in OPTIONS.items():
+        own = {key: field for key, field in options.model_fields.items() if key not in NetworkOptions.model_fields}
+        rows += [[f"`{name}`", "", "", "", ""]] if not own else []
+        rows += [
+            [f"`{name}`", f"`{key}`", kind(field.annotation), default(field), field.description]
+            for key, field in own.items()
+        ]
+    return markdown(["network", "key", "type", "default", "meaning"], rows)
+
+
 def benchmarks() -> str:
     """Every comparison of benchmarks/results."""
     rows = [
@@ -106,6 +123,7 @@ TABLES = {
     **{f"keys of {name}": partial(table, model) for name, model in MODELS.items()},
     **{f"claims at {scale}": partial(claims, scale) for scale in ("demo", "small", "paper")},
     "benchmarks": benchmarks,
+    "networks": networks,
 }
 
 

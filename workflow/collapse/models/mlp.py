@@ -25,7 +25,7 @@ def dense(width_in: int, width_out: int, options: MlpOptions | None = None) -> n
     """Linear (with bias), batch norm, ReLU; as `options` say, without one of the latter, or with the two exchanged."""
     options = options or MlpOptions()
     norm = [nn.BatchNorm1d(width_out)] if options.batch_norm else []
-    activation = [nn.ReLU()] if options.activation == "relu" else []
+    activation = [nn.ReLU(inplace=True)] if options.activation == "relu" else []
     rest = activation + norm if options.norm_after_activation else norm + activation
     return nn.Sequential(nn.Linear(width_in, width_out), *rest)
 

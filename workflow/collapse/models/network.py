@@ -36,6 +36,7 @@ class Composite(nn.Module):
 class Network(nn.Module):
     """A stack of named layers and a linear classifier on the last one's output.
 
+    `features_layer` names the layer whose output is H, the backbone's features: the last before the linear head.
     `measured` names the layers whose activations a paper measures, in order. A layer named linear1, linear2, ... is
     part of a linear head. `fixed_classifier`: the classifier's weight never trains.
     """
@@ -52,11 +53,9 @@ class Network(nn.Module):
         self.classifier = classifier
         self.measured = tuple(measured)
         self.fixed_classifier = fixed_classifier
-
-    @property
-    def features_layer(self) -> str:
-        """The layer whose output is H, the backbone's features: the last before the linear head."""
-        return next(name for name in reversed(list(self.layers)) if not name.startswith("linear"))
+        self.features_layer = [name for name in layers if not name.startswith("linear")][-1]
+        self._backbone = [layer for name, layer in layers.items() if not name.startswith("linear")]
+        self._linear = [layer for name, layer in layers.items() if name.startswith("linear")]
 
     @property
     def measured_inside(self) -> tuple[str, ...]:
@@ -92,11 +91,25 @@ class Network(nn.Module):
             outputs[name] = hidden
         return outputs
 
+    def features(self, images: Tensor) -> Tensor:
+        """H, the output of `features_layer`, (n, d)."""
+        for layer in self._backbone:
+            images = layer(images)
+        return images
+
+    def head(self, features: Tensor) -> Tensor:
+        """Logits (n, K) of features (n, d): the layers after `features_layer`, then the classifier."""
+        for layer in self._linear:
+            features = layer(features)
+        return self.classifier(features)
+
+    def head_weights(self) -> list[Tensor]:
+        """W_1, ..., W_M of the linear head, the classifier's last."""
+        return [*(layer.weight for layer in self._linear), self.classifier.weight]
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits (n, K) of images (n, channels, side, side)."""
-        for layer in self.layers.values():
-            images = layer(images)
-        return self.classifier(images)
+        return self.head(self.features(images))
 
 
 def _inside(layer: nn.Module) -> tuple[str, ...]:

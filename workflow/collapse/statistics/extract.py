@@ -45,14 +45,9 @@ def network_statistics(
         "classifier/bias": network.classifier.bias.double(),
     }
     for split, (images, labels) in splits.items():
-        features = torch.cat([_features(network, batch) for batch in images.split(BATCH)])
-        decisions = torch.cat([network.classifier(batch).argmax(1) for batch in features.split(BATCH)])
+        features = torch.cat([network.features(batch) for batch in images.split(BATCH)])
+        decisions = torch.cat([network.head(batch).argmax(1) for batch in features.split(BATCH)])
         statistics = class_statistics(features, labels, num_classes)
         result |= {f"{split}/features/{name}": tensor for name, tensor in statistics.items()}
         result[f"{split}/network/correct"] = torch.bincount(labels[decisions == labels], minlength=num_classes)
     return result
-
-
-def _features(network: Network, images: Tensor) -> Tensor:
-    *_, features = network.activations(images).values()
-    return features

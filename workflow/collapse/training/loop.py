@@ -6,11 +6,15 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from collapse.models.network import Network
 from collapse.recipe import Protocol
 from collapse.training.losses import LOSSES
-from collapse.training.optimizers import OPTIMIZERS, step
+from collapse.training.optimizers import Stepper
+
+# What is gathered at once: little enough to stay in a core's cache.
+CHUNK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Training:
     """A network in training.
 
     1. Shuffle the positions, with a generator of its own on the CPU: the same order on every device.
-    2. Batches of `batch_size`, the last one short.
+    2. Batches of `batch_size`, the last one short. They are cut from chunks: gathering a few batches at once, and
+       counting their right answers at once, costs a fifth of doing so batch by batch for a small network.
     3. A step of the optimizer on the loss; weight decay on every parameter.
     4. The step size follows the schedule, epoch by epoch.
 
@@ -48,30 +53,32 @@ class Training:
     """
 
     def __init__(
-        self, network: nn.Module, images: Tensor, labels: Tensor, positions: Tensor, protocol: Protocol, order_seed: int
+        self, network: Network, images: Tensor, labels: Tensor, positions: Tensor, protocol: Protocol, order_seed: int
     ):
+        if images.is_cuda or protocol.dtype == "bfloat16":  # convolutions are faster so; plain CPU ones are not
+            network = network.to(memory_format=torch.channels_last)
+            images = images.contiguous(memory_format=torch.channels_last)
         self.network, self.images, self.labels, self.positions = network, images, labels, positions
         self.protocol = protocol
         self.generator = torch.Generator().manual_seed(order_seed)
-        self.optimizer = OPTIMIZERS[protocol.optimizer](network.parameters(), protocol)
-        self.loss = LOSSES[protocol.loss](protocol.smoothing)
+        self.stepper = Stepper(network, protocol, LOSSES[protocol.loss](protocol.smoothing))
+        self.chunk = protocol.batch_size * max(1, CHUNK_BYTES // (protocol.batch_size * images[0].nbytes))
         self.history: list[Epoch] = []
 
     def run_epoch(self) -> Epoch:
         """Train for one epoch; raises TrainingFailed when its loss is not finite."""
         started, number = time.perf_counter(), len(self.history)
         rate = self.protocol.learning_rate_at(number)
-        for group in self.optimizer.param_groups:
+        for group in self.stepper.optimizer.param_groups:
             group["lr"] = rate
-        device, self.network = self.images.device, self.network.train()
-        order = self.positions[torch.randperm(len(self.positions), generator=self.generator)].to(device)
-        loss_sum = torch.zeros((), device=device)
-        correct = torch.zeros((), dtype=torch.int64, device=device)
-        for batch in order.split(self.protocol.batch_size):
-            target = self.labels[batch]
-            loss, logits = step(self.network, self.optimizer, self.loss, self.images[batch], target, self.protocol)
-            loss_sum += loss * len(batch)
-            correct += (logits.argmax(1) == target).sum()
+        self.network.train()
+        order = self.positions[torch.randperm(len(self.positions), generator=self.generator)].to(self.images.device)
+        loss_sum = torch.zeros((), device=order.device)
+        correct = torch.zeros((), dtype=torch.int64, device=order.device)
+        for chosen in order.split(self.chunk):
+            chunk_loss, chunk_correct = self._run_chunk(self.images[chosen], self.labels[chosen])
+            loss_sum += chunk_loss
+            correct += chunk_correct
         mean_loss, accuracy = loss_sum.item() / len(order), correct.item() / len(order)
         seconds = time.perf_counter() - started + (self.history[-1].seconds if self.history else 0.0)
         self.history.append(Epoch(number + 1, rate, mean_loss, accuracy, seconds))
@@ -79,11 +86,19 @@ class Training:
             raise TrainingFailed(f"the loss is not finite in epoch {number + 1}")
         return self.history[-1]
 
+    def _run_chunk(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Train on consecutive batches; returns the sum of the losses of their samples, and how many were right."""
+        size = self.protocol.batch_size
+        batches = zip(images.split(size), labels.split(size), strict=True)
+        losses, logits = zip(*(self.stepper.step(*batch) for batch in batches), strict=True)
+        sizes = torch.tensor([len(part) for part in logits], device=images.device)
+        return (torch.stack(losses) * sizes).sum(), (torch.cat(logits).argmax(1) == labels).sum()
+
     def state(self) -> dict[str, Any]:
         """Everything the epochs still to come depend on."""
         return {
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.stepper.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "history": [astuple(epoch) for epoch in self.history],
         }
@@ -91,6 +106,6 @@ class Training:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a state."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.stepper.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
         self.history = [Epoch(*row) for row in state["history"]]

@@ -1,70 +1,108 @@
 """Optimizers by name, and the step that each takes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from collapse.models.network import Network
 from collapse.recipe import Protocol
+from collapse.training.losses import penalty
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
+ALIGNMENT = 64  # bytes: a view that starts elsewhere is multiplied more slowly
 
-def _sgd(parameters: Iterable[nn.Parameter], protocol: Protocol) -> torch.optim.Optimizer:
-    # fused: one kernel for all parameters, 11 % less time a step of the digits MLP than foreach, on one CPU thread.
+
+def flatten(network: nn.Module) -> nn.Parameter:
+    """Move the trainable parameters of `network` into one vector, of which they become views, gradients too.
+
+    An optimizer then has one tensor to step through and to clear, whatever the network: the same arithmetic, element
+    by element, at a third of the cost for a small network on the CPU. Gaps between the views stay zero under every
+    optimizer here.
+    """
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    step = ALIGNMENT // parameters[0].element_size()
+    starts, end = [], 0
+    for parameter in parameters:
+        starts.append(end)
+        end += -(-parameter.numel() // step) * step
+    flat = nn.Parameter(parameters[0].new_zeros(end))
+    flat.grad = torch.zeros_like(flat)
+    for parameter, start in zip(parameters, starts, strict=True):
+        shape, stride = parameter.shape, parameter.stride()  # a channels-last weight stays so
+        view = flat.data.as_strided(shape, stride, start)
+        parameter.data = view.copy_(parameter.data)
+        parameter.grad = flat.grad.as_strided(shape, stride, start)
+    return flat
+
+
+def _sgd(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
     return torch.optim.SGD(
-        parameters,
-        lr=protocol.learning_rate,
-        momentum=protocol.momentum,
-        weight_decay=protocol.weight_decay,
-        fused=True,
+        [flat], lr=protocol.learning_rate, momentum=protocol.momentum, weight_decay=_coupled(protocol), fused=True
     )
 
 
-def _adam(parameters: Iterable[nn.Parameter], protocol: Protocol) -> torch.optim.Optimizer:
+def _adam(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
     """Adam with PyTorch's betas; weight decay is coupled L2, inside the gradient."""
-    return torch.optim.Adam(parameters, lr=protocol.learning_rate, weight_decay=protocol.weight_decay, fused=True)
+    return torch.optim.Adam([flat], lr=protocol.learning_rate, weight_decay=_coupled(protocol), fused=True)
 
 
-def _lbfgs(parameters: Iterable[nn.Parameter], protocol: Protocol) -> torch.optim.Optimizer:
+def _lbfgs(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
     """L-BFGS with strong-Wolfe line search and a history of 10 (Zhu et al. 2021, code)."""
-    return torch.optim.LBFGS(parameters, lr=protocol.learning_rate, history_size=10, line_search_fn="strong_wolfe")
+    return torch.optim.LBFGS([flat], lr=protocol.learning_rate, history_size=10, line_search_fn="strong_wolfe")
+
+
+def _coupled(protocol: Protocol) -> float:
+    """Weight decay that the optimizer applies to every parameter."""
+    return 0.0 if protocol.separate_decay else protocol.weight_decay
 
 
 OPTIMIZERS = {"sgd": _sgd, "adam": _adam, "lbfgs": _lbfgs}
 
 
-def step(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    loss: Loss,
-    images: Tensor,
-    target: Tensor,
-    protocol: Protocol,
-) -> tuple[Tensor, Tensor]:
-    """One optimization step; returns the loss, a scalar, and the logits (n, K) it was taken at, both detached."""
-    first: list[tuple[Tensor, Tensor]] = []
+class Stepper:
+    """Takes optimization steps on a network by a protocol."""
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=protocol.dtype == "bfloat16"):
-            logits = network(images)
-            objective = loss(logits, target)
-        # L-BFGS has no weight decay of its own: it belongs to the objective that the line search sees.
-        decayed = objective + _decay(network, protocol) if protocol.optimizer == "lbfgs" else objective
-        decayed.backward()
-        first.append((objective.detach(), logits.detach()))
-        return decayed
+    def __init__(self, network: Network, protocol: Protocol, loss: Loss):
+        self.network, self.protocol, self.loss = network, protocol, loss
+        self.flat = flatten(network)
+        self.optimizer = OPTIMIZERS[protocol.optimizer](self.flat, protocol)
 
-    if protocol.optimizer == "lbfgs":
-        optimizer.step(closure)
-    else:
-        closure()
-        optimizer.step()
-    return first[0]
+    def step(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """One step; returns the loss, a scalar without penalties, and the logits (n, K) before it, both detached."""
+        first: list[tuple[Tensor, Tensor]] = []
 
+        def closure() -> Tensor:
+            self.flat.grad.zero_()
+            loss, logits, objective = self._objective(images, target)
+            objective.backward()
+            first.append((loss.detach(), logits.detach()))
+            return objective
 
-def _decay(network: nn.Module, protocol: Protocol) -> Tensor:
-    """weight_decay / 2 times the sum of squares of the trainable parameters."""
-    squares = (parameter.square().sum() for parameter in network.parameters() if parameter.requires_grad)
-    return protocol.weight_decay / 2 * sum(squares)
+        if self.protocol.optimizer == "lbfgs":
+            self.optimizer.step(closure)
+        else:
+            closure()
+            self.optimizer.step()
+        return first[0]
+
+    def _objective(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss, logits, and what is differentiated: the loss and those penalties that the optimizer leaves to it."""
+        if self.protocol.dtype == "bfloat16":
+            with torch.autocast(images.device.type, torch.bfloat16):
+                return self._penalised(images, target)
+        return self._penalised(images, target)
+
+    def _penalised(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        protocol, features = self.protocol, self.network.features(images)
+        logits = self.network.head(features)
+        loss = self.loss(logits, target)
+        if protocol.separate_decay:
+            extra = penalty(features, self.network.head_weights(), protocol.feature_decay, protocol.weight_decay)
+        elif protocol.optimizer == "lbfgs":
+            # L-BFGS has no weight decay of its own: it belongs to the objective that the line search sees.
+            extra = protocol.weight_decay / 2 * self.flat.square().sum()
+        else:
+            return loss, logits, loss
+        return loss, logits, loss + extra

@@ -25,6 +25,7 @@ from collapse.training.diagnosis import diagnose
 from collapse.training.loop import Epoch, Training, TrainingFailed, oversampled
 from collapse.training.state import load_state, locked, save_state
 
+CONTIGUOUS = torch.contiguous_format
 # What a finished run leaves beside its checkpoints; run.json last, as it vouches for the others.
 RESULTS = ("recipe.json", "history.csv", "run.json")
 
@@ -182,7 +183,8 @@ def first_fit(history: list[Epoch]) -> int | None:
 
 
 def _save_checkpoint(network: torch.nn.Module, folder: Path, epoch: int) -> None:
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    # Clones: the parameters are views into one vector, which safetensors would refuse.
+    weights = {name: tensor.cpu().clone(memory_format=CONTIGUOUS) for name, tensor in network.state_dict().items()}
     with replacing(folder / f"epoch-{epoch:04d}.safetensors") as part:
         save_file(weights, part)
 
