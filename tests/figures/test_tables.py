@@ -3,7 +3,8 @@ import math
 import pandas as pd
 import pytest
 
-from collapse.paper import TableSpec
+from collapse.claims import check
+from collapse.paper import Claim, TableSpec
 from collapse.tables import seeds_table, summary
 
 SPEC = TableSpec.model_validate(
@@ -61,3 +62,23 @@ def test_a_failed_run_lowers_n(runs):
     assert table.n[3, 70] == 2
     assert table.cos_minor_mean[7, 70] == pytest.approx(707)
     assert math.isnan(table.cos_minor_std[7, 70])
+
+
+def test_a_claim_on_a_failed_run_is_inconclusive(runs):
+    claim = Claim.model_validate(
+        {
+            "statement": "s",
+            "table": "t",
+            "column": "cos_minor",
+            "condition": {"above": 0},
+            "published": {"value": "v", "source": "s"},
+        }
+    )
+    axes = list(SPEC.axes)
+    assert check("c", claim, seeds_table(SPEC, runs), axes, "demo")["verdict"] == "holds"
+    (runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1" / "metrics.csv").write_text(
+        "epoch,split,layer,classes,metric,value\n"
+    )
+    row = check("c", claim, seeds_table(SPEC, runs), axes, "demo")
+    assert row["verdict"] == "inconclusive"
+    assert "a run failed" in row["reason"]

@@ -10,6 +10,7 @@ from torch import nn
 from collapse import models
 from collapse.models.heads import simplex
 from collapse.models.network import Network, Shape, build
+from collapse.models.norm import BatchNorm1d
 from collapse.models.options import OPTIONS
 from collapse.models.zoo import BUILDERS
 from collapse.recipe import Imbalance, Protocol, Recipe
@@ -148,6 +149,19 @@ def test_densenet_computes_what_torchvisions_does():
     images = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
         torch.testing.assert_close(ours(images), theirs(images))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_our_batch_norm_is_pytorchs(training):
+    ours, theirs = BatchNorm1d(5).train(training), nn.BatchNorm1d(5).train(training)
+    for norm in (ours, theirs):
+        norm.running_mean += 0.3
+        nn.init.constant_(norm.weight, 1.7)
+    generator = torch.Generator().manual_seed(0)
+    for batch in torch.randn(3, 20, 5, generator=generator):
+        assert torch.equal(ours(batch), theirs(batch))
+    assert torch.equal(ours.running_mean, theirs.running_mean)
+    assert torch.equal(ours.running_var, theirs.running_var)
 
 
 def test_every_name_has_options_and_a_builder():

@@ -55,7 +55,7 @@ def check(name: str, claim: Claim, table: pd.DataFrame | None, axes: list[str], 
 
 def _verdict(agree: pd.Series, missing: bool, seeded: bool) -> dict[str, str]:
     if missing:
-        return {"verdict": "inconclusive", "reason": "a value is missing"}
+        return {"verdict": "inconclusive", "reason": "a value is missing: a run failed, or the metric is undefined"}
     if seeded and len(agree) < 2:
         return {"verdict": "inconclusive", "reason": "one seed only"}
     if agree.all():

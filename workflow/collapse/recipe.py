@@ -219,7 +219,9 @@ class Recipe(Strict):
         for label, (wanted, held) in enumerate(zip(counts, spec.train_counts, strict=True)):
             if wanted > held:
                 raise ValueError(f"{self.dataset} holds {held} train samples of class {label}: {wanted} are asked for")
-        if self.epoch_length() % self.protocol.batch_size == 1:
+        # Every network has batch norm, but for perceptrons that are asked to do without.
+        normed = getattr(self.options(), "batch_norm", True) or self.options().feature_batch_norm
+        if normed and self.epoch_length() % self.protocol.batch_size == 1:
             raise ValueError(
                 f"batch_size {self.protocol.batch_size} leaves a last batch of one sample (an epoch has "
                 f"{self.epoch_length()}), on which batch norm is undefined: choose another batch_size"

@@ -13,9 +13,9 @@ ROW_KEYS = ["split", "layer", "classes", "metric"]
 
 
 def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
-    """One row a run that has a value in every column: the spec's axes, seed, and the columns, at the last epoch.
+    """One row a run: the spec's axes, seed, and the columns, at the last epoch.
 
-    `runs` is the folder above dataset/model/variant. A run that failed has no metrics and so no row.
+    `runs` is the folder above dataset/model/variant. A run that failed has no metrics: its values are missing.
     """
     metrics = cache(last_metrics)
     rows = []
@@ -26,7 +26,7 @@ def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
         for seed in spec.grid.seeds:
             measured = metrics(runs / cell / f"seed-{seed}" / "metrics.csv")
             rows.append(named | {"seed": seed} | {name: measured.get(key) for name, key in keys.items()})
-    return pd.DataFrame(rows).dropna(subset=list(spec.columns), ignore_index=True)
+    return pd.DataFrame(rows)
 
 
 def last_metrics(path: Path) -> dict[tuple[str, ...], float]:
@@ -41,7 +41,7 @@ def _key(column: Column, axes: dict, num_classes: int) -> tuple[str, ...]:
 
 
 def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
-    """Mean and standard deviation (n - 1) over the seeds, and n: one row a grid point that has any run."""
+    """Mean and standard deviation (n - 1) over the seeds that have a value, and n, their number: a row a grid point."""
     wanted = {f"{name}_{how}": (name, how) for name in spec.columns for how in ("mean", "std")}
     wanted["n"] = (next(iter(spec.columns)), "count")
     return seeds.groupby(list(spec.axes), sort=False).agg(**wanted).reset_index()

@@ -13,11 +13,12 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from collapse.data.specs import DATASETS
 from collapse.models.network import Shape, build
 from collapse.models.options import OPTIONS
 from collapse.recipe import Recipe
-from torch.utils.flop_counter import FlopCounterMode
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = ("paper", "scale", "runs", "images", "PFLOP", "core_hours", "gpu_hours")
@@ -27,7 +28,7 @@ COLUMNS = ("paper", "scale", "runs", "images", "PFLOP", "core_hours", "gpu_hours
 def flops_per_image(model: str, options: str, shape: Shape) -> float:
     """FLOPs of a training step on one image: forward and backward, by torch's own counter, without computing them."""
     with torch.device("meta"):
-        network = build(model, shape, OPTIONS[model].model_validate_json(options))
+        network = build(model, shape, OPTIONS[model].model_validate_json(options), seed=0)
         images = torch.empty(2, shape.channels, shape.image_size, shape.image_size)
     with FlopCounterMode(display=False) as counter:
         network.train()(images).sum().backward()

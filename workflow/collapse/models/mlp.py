@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from collapse.models.heads import feature_dim_for, with_head
 from collapse.models.network import Network, Shape
+from collapse.models.norm import BatchNorm1d
 from collapse.models.options import MlpOptions
 
 
@@ -24,7 +25,7 @@ class Channel(nn.Module):
 def dense(width_in: int, width_out: int, options: MlpOptions | None = None) -> nn.Sequential:
     """Linear (with bias), batch norm, ReLU; as `options` say, without one of the latter, or with the two exchanged."""
     options = options or MlpOptions()
-    norm = [nn.BatchNorm1d(width_out)] if options.batch_norm else []
+    norm = [BatchNorm1d(width_out)] if options.batch_norm else []
     activation = [nn.ReLU(inplace=True)] if options.activation == "relu" else []
     rest = activation + norm if options.norm_after_activation else norm + activation
     return nn.Sequential(nn.Linear(width_in, width_out), *rest)
