@@ -207,3 +207,12 @@ def explain_target(wildcards):
     short = PLANS[CONFIG.paper].figures() if CONFIG.paper in PLANS else []
     full = [f"{name}_{figure}" for name, plan in PLANS.items() for figure in plan.figures()]
     raise WorkflowError(f"unknown target {target}; valid choices: all, {', '.join([*short, *PLANS, *full])}")
+
+
+onstart:
+    unmade = [env for env in ("torch", "convex", "figures") if not (ROOT / ".venv" / env / ".installed").exists()]
+    if unmade and not MANAGED:
+        raise WorkflowError(
+            f"the environments {', '.join(unmade)} are not installed: run 'make setup', "
+            f"or use conda: --software-deployment-method conda"
+        )

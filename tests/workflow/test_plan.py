@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from tests.workflow.project import BIN, ROOT
+from tests.workflow.project import BIN, ROOT, Project
 
 
 def test_the_workflow_is_lint_clean(project):
@@ -51,6 +51,13 @@ def test_an_absent_paper_recipe_at_infinite_ratio_has_no_minority(project):
 )
 def test_a_mistake_on_the_command_line_is_one_clear_error(project, arguments, message):
     assert message in project.error(*arguments)
+
+
+def test_environments_that_are_not_installed_are_said_before_any_job(tmp_path):
+    project = Project.fresh(tmp_path)
+    (tmp_path / ".venv").unlink()
+    assert project.planned("fig6")["train"] == 5  # planning needs none of them
+    assert "not installed: run 'make setup'" in project.error("fig6")
 
 
 def test_a_mistake_in_a_papers_file_is_one_clear_error(project, tmp_path):
