@@ -164,6 +164,20 @@ def test_our_batch_norm_is_pytorchs(training):
     assert torch.equal(ours.running_var, theirs.running_var)
 
 
+def test_a_linear_head_is_the_product_of_its_weights():
+    """Without biases, logits are W_M ... W_1 h, of the features h that the backbone ends in."""
+    options = OPTIONS["mlp"](linear_layers=3, classifier_bias=False)
+    network = build("mlp", Shape(1, 8, 10), options, seed=0).double().eval()
+    images = torch.randn(4, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    first, second, third = network.head_weights()
+    expected = network.features(images) @ (third @ second @ first).T
+    torch.testing.assert_close(network(images), expected)
+    outputs = network.activations(images)
+    assert torch.equal(outputs[network.features_layer], network.features(images))
+    *_, last = outputs.values()
+    torch.testing.assert_close(network.classifier(last), expected)
+
+
 def test_every_name_has_options_and_a_builder():
     assert tuple(OPTIONS) == models.NAMES
     assert set(models.NAMES) == set(BUILDERS)

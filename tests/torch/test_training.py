@@ -115,6 +115,34 @@ def test_adam_on_one_vector_is_adam_on_every_parameter(recipe, digits):
     assert_equal_weights(ours, theirs)
 
 
+def test_the_history_is_the_mean_over_samples_of_what_the_steps_saw(recipe, digits):
+    """With no step to speak of, every batch can be seen again: the last one is short, and weighs less."""
+    recipe = changed(recipe, learning_rate=1e-30, weight_decay=0)
+    ours, theirs, data = both(recipe, digits)
+    epoch = Training(ours, *data, order_seed=5).run_epoch()
+    images, labels, positions, protocol = data
+    order = positions[torch.randperm(len(positions), generator=torch.Generator().manual_seed(5))]
+    batches = order.split(protocol.batch_size)
+    assert len(batches[-1]) < protocol.batch_size
+    logits = torch.cat([theirs.train()(images[batch]) for batch in batches])
+    assert epoch.loss == pytest.approx(F.cross_entropy(logits, labels[order]).item(), rel=1e-12)
+    assert epoch.accuracy == (logits.argmax(1) == labels[order]).double().mean().item()
+
+
+def test_label_noise_is_on_the_train_split_alone_and_from_its_own_seed(recipe, digits):
+    noisy = Recipe.model_validate(recipe.model_dump() | {"labels": {"noise": 0.5}})
+    reseeded = noisy.model_copy(update={"seeds": noisy.seeds.model_copy(update={"noise": 9})})
+    rows = rows_of(recipe, digits)
+    clean, once, again, other = (
+        load_images(chosen, digits, "train", rows, CPU)[1] for chosen in (recipe, noisy, noisy, reseeded)
+    )
+    assert torch.equal(once, again)
+    assert 0.3 < (once != clean).double().mean() < 0.6  # 0.5 * 9 / 10
+    assert not torch.equal(once, other)
+    test = [load_images(chosen, digits, "test", None, CPU)[1] for chosen in (recipe, noisy)]
+    assert torch.equal(*test)
+
+
 def test_frozen_layers_stay_and_the_others_move(recipe, digits):
     recipe = Recipe.model_validate(recipe.model_dump() | {"architecture": {"frozen": ["fc1"]}})
     ours, start, data = both(recipe, digits)
