@@ -14,9 +14,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from collapse.data.specs import DATASETS
+
 COLUMN_WIDTH = 3.4  # inches, one column of a journal page
 SIMPLEX = r"simplex, $-1/(K-1)$"
-DATASET_TITLES = {"digits": "digits", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
 MODEL_TITLES = {"mlp": "MLP", "convnet": "small ConvNet", "vgg11": "VGG11", "vgg13": "VGG13", "resnet18": "ResNet18"}
 
 
@@ -48,7 +49,7 @@ def panels(
 def network_title(group: pd.DataFrame) -> str:
     """Network and dataset of a panel."""
     model, dataset = group.model.iloc[0], group.dataset.iloc[0]
-    return f"{MODEL_TITLES.get(model, model)}, {DATASET_TITLES.get(dataset, dataset)}"
+    return f"{MODEL_TITLES.get(model, model)}, {DATASETS[dataset].title}"
 
 
 def curves(axes: Axes, table: pd.DataFrame, x: str, y: str, hue: str, label: Callable[[object], str]) -> None:

@@ -1,5 +1,1 @@
-"""Networks. A model file knows nothing of training. Importing this package is cheap: torch comes with its modules."""
-
-from collapse.models.options import OPTIONS
-
-NAMES = tuple(OPTIONS)
+"""Networks. A model file knows nothing of training; options.py names them all, without torch."""
