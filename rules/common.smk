@@ -52,6 +52,7 @@ os.environ.update(
     ATLAS_DOWNLOAD=str(CONFIG.download),
     ATLAS_DEVICE=CONFIG.device,
     ATLAS_JOBS_PER_GPU=str(CONFIG.jobs_per_gpu),
+    ATLAS_GPUS_PER_JOB=str(CONFIG.gpus_per_job),
     ATLAS_SAVE_EVERY=str(CONFIG.save_every),
 )
 

@@ -15,7 +15,7 @@ rule train:
         job_log(f"{RESULTS}/logs/train/{CELL}"),
     conda:
         "../envs/torch.yaml"
-    threads: CONFIG.threads
+    threads: CONFIG.threads * CONFIG.gpus_per_job
     params:
         recipe=lambda wildcards: recipe_of(wildcards).model_dump_json(),
         seeds=seeds_of,
@@ -27,5 +27,5 @@ rule train:
     shell:
         "$PY_TORCH -P -m scripts.train --recipe {params.recipe:q} --seeds {params.seeds} --dataset {params.dataset:q} "
         "--rows {input.rows:q} --runs {params.folders:q} --states {params.states:q} --save-every $ATLAS_SAVE_EVERY "
-        "--device $ATLAS_DEVICE --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks {params.locks:q} --threads {threads} "
-        "2>&1 | tee -i {log:q}"
+        "--device $ATLAS_DEVICE --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks {params.locks:q} "
+        "--workers $ATLAS_GPUS_PER_JOB --threads {threads} 2>&1 | tee -i {log:q}"

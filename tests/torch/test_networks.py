@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from collapse.models.heads import simplex
 from collapse.models.network import Network, Shape, build
@@ -35,18 +36,9 @@ def count(network: nn.Module, trained: bool = False) -> int:
 
 def multiplications(network: Network, shape: Shape) -> int:
     """Multiply-accumulates of convolutions and dense layers for one image."""
-    total = 0
-
-    def add(module: nn.Module, _: tuple, output: torch.Tensor) -> None:
-        nonlocal total
-        pixels = output.numel() // output.shape[1]
-        total += pixels * module.weight.numel()
-
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(add)
-    network(torch.empty(1, shape.channels, shape.image_size, shape.image_size, device="meta"))
-    return total
+    with FlopCounterMode(display=False) as counter:
+        network(torch.empty(1, shape.channels, shape.image_size, shape.image_size, device="meta"))
+    return counter.get_total_flops() // 2
 
 
 # Name, shape, options, parameters, feature dimension.

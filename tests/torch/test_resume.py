@@ -120,15 +120,18 @@ def test_places_are_taken_once_and_freed(tmp_path):
         assert again == 0
 
 
-def command(recipe, digits, folder):
+def command(recipe, digits, folder, seeds=(0,), workers=1):
     rows = folder / "rows.csv"
     labels = read_split(digits, "train")[1]
     write_rows(rows, draw(labels, recipe.class_counts(), 0), labels)
+    names = ["", *range(1, len(seeds))]
     options = {
-        "recipe": recipe.model_dump_json(), "seeds": 0, "dataset": digits, "rows": rows, "runs": folder / "run",
-        "states": folder / "state", "save-every": 0, "device": "cpu", "locks": folder, "threads": 1,
+        "recipe": [recipe.model_dump_json()], "seeds": seeds, "dataset": [digits], "rows": [rows] * len(seeds),
+        "runs": [folder / f"run{name}" for name in names], "states": [folder / f"state{name}" for name in names],
+        "save-every": [0], "device": ["cpu"], "locks": [folder], "threads": [1], "workers": [workers],
     }  # fmt: skip
-    return [sys.executable, "-P", "-m", "scripts.train", *(str(x) for k, v in options.items() for x in (f"--{k}", v))]
+    arguments = [str(part) for option, values in options.items() for part in (f"--{option}", *values)]
+    return [sys.executable, "-P", "-m", "scripts.train", *arguments]
 
 
 def start(arguments):
@@ -178,3 +181,31 @@ def test_sigterm_saves_the_state_at_the_end_of_the_epoch(recipe, digits, tmp_pat
     assert process.returncode == 128 + signal.SIGTERM
     assert (tmp_path / "state" / CURRENT).exists()
     assert not (tmp_path / "run").exists()
+
+
+def test_runs_trained_side_by_side_are_those_trained_one_after_the_other(recipe, digits, tmp_path):
+    seeds, folders = (0, 1, 2), [tmp_path / "together", tmp_path / "in turn"]
+    for folder, workers in zip(folders, (2, 1), strict=True):
+        folder.mkdir()
+        process = start(command(recipe, digits, folder, seeds, workers))
+        said = process.communicate()[1]
+        assert process.returncode == 0, said
+    for name in ("run", "run1", "run2"):
+        assert weights(folders[0] / name) == weights(folders[1] / name)
+    assert weights(folders[0] / "run") != weights(folders[0] / "run1")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_trainings_side_by_side_stop_together(number, code, recipe, digits, tmp_path):
+    """A kill -9 reaches only their parent: they see that it is gone."""
+    recipe = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"epochs": 3000})})
+    process = start(command(recipe, digits, tmp_path, (0, 1), workers=2))
+    said = ""
+    while not ("run  epoch" in said and "run1  epoch" in said):  # both have begun
+        said += process.stderr.readline()
+    process.send_signal(number)
+    assert process.communicate()[1].count("run again to go on from there") == 2
+    assert process.returncode == code
+    assert all((tmp_path / state / CURRENT).exists() for state in ("state", "state1"))

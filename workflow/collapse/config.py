@@ -21,6 +21,9 @@ class Config(Strict):
     download: bool = Field(True, description="download a raw dataset that data_root lacks")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: cuda where there is one, else cpu")
     jobs_per_gpu: PositiveInt = Field(1, description="trainings that may share a GPU of this machine at a time")
+    gpus_per_job: PositiveInt = Field(
+        1, description="GPUs of one training job: it trains as many of its seeds side by side (see bundle_seeds)"
+    )
     save_every: NonNegativeFloat = Field(
         30.0, description="seconds between saved states of a training; a killed one goes on from the last"
     )

@@ -219,6 +219,9 @@ class Recipe(Strict):
         for label, (wanted, held) in enumerate(zip(counts, spec.train_counts, strict=True)):
             if wanted > held:
                 raise ValueError(f"{self.dataset} holds {held} train samples of class {label}: {wanted} are asked for")
+        width = self.options().declared_width(self.num_labels())
+        if self.options().classifier == "simplex" and width is not None and width < self.num_labels():
+            raise ValueError(f"a simplex of {self.num_labels()} classes needs features of that dimension, not {width}")
         # Every network has batch norm, but for perceptrons that are asked to do without.
         normed = getattr(self.options(), "batch_norm", True) or self.options().feature_batch_norm
         if normed and self.epoch_length() % self.protocol.batch_size == 1:

@@ -5,6 +5,8 @@ the epoch and exits with 128 + the signal's number.
 """
 
 import argparse
+import multiprocessing
+import os
 import signal
 import sys
 from pathlib import Path
@@ -28,17 +30,21 @@ parser.add_argument("--save-every", type=float, default=30.0, help="seconds betw
 parser.add_argument("--device", required=True)
 parser.add_argument("--jobs-per-gpu", type=int, default=1, help="trainings that may share a GPU")
 parser.add_argument("--locks", type=Path, required=True, help="folder of the machine's GPU locks")
-parser.add_argument("--threads", type=int, required=True)
+parser.add_argument("--workers", type=int, default=1, help="runs trained side by side, each on a GPU of its own")
+parser.add_argument("--threads", type=int, required=True, help="CPU threads, of all workers together")
 
-if __name__ == "__main__":
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+
+def train_share(args: argparse.Namespace, worker: int) -> None:
+    """Train every `args.workers`-th run, from the one numbered `worker`; exits with 128 + the signal when stopped."""
+    torch.set_num_threads(max(1, args.threads // args.workers))
     caught: list[int] = []
+    parent = multiprocessing.parent_process()
     try:
         with share(choose_device(args.device), args.jobs_per_gpu, args.locks) as device:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda received, frame: caught.append(received))
-            for seed, rows, folder, state in zip(args.seeds, args.rows, args.runs, args.states, strict=True):
+            jobs = list(zip(args.seeds, args.rows, args.runs, args.states, strict=True))
+            for seed, rows, folder, state in jobs[worker :: args.workers]:
                 progress = Progress("/".join(folder.parts[-4:]), args.recipe.protocol.epochs)
                 work = Work(
                     dataset=args.dataset,
@@ -46,14 +52,38 @@ if __name__ == "__main__":
                     state=state,
                     device=device,
                     save_every=args.save_every,
-                    stop=lambda: bool(caught),
+                    stop=lambda: bool(caught) or (parent is not None and not parent.is_alive()),
                     on_epoch=progress,
                     tell=progress.tell,
                 )
                 train_run(args.recipe.at_seed(seed), work)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
-        sys.exit(128 + caught[0])
+        sys.exit(128 + (caught or [signal.SIGKILL])[0])
+
+
+def train_side_by_side(args: argparse.Namespace) -> None:
+    """One process a worker; a signal goes on to all of them, and the first that fails says how this one exits."""
+    context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+    workers = [context.Process(target=train_share, args=(args, worker)) for worker in range(args.workers)]
+    for process in workers:
+        process.start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, frame: [os.kill(process.pid, received) for process in workers])
+    for process in workers:
+        process.join()
+    failed = [process.exitcode for process in workers if process.exitcode]
+    if failed:
+        sys.exit(failed[0] if failed[0] > 0 else 128 - failed[0])
+
+
+if __name__ == "__main__":
+    args = parser.parse_args()
+    args.workers = min(args.workers, len(args.seeds))
+    if args.workers == 1:
+        train_share(args, 0)
+    else:
+        train_side_by_side(args)
     # Only now: Snakemake deletes every output of a job that did not finish, and with them the runs that did.
     for folder, state in zip(args.runs, args.states, strict=True):
         publish(state, folder)

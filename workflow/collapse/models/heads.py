@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from collapse.models.network import Network, Shape
-from collapse.models.options import FeatureDim, NetworkOptions
+from collapse.models.options import NetworkOptions
 
 
 def with_head(
@@ -49,11 +49,6 @@ def simplex(num_classes: int, width: int) -> Tensor:
     frame = torch.eye(num_classes, width)
     frame[:, :num_classes] -= 1 / num_classes
     return frame * (num_classes / (num_classes - 1)) ** 0.5
-
-
-def feature_dim_for(feature_dim: FeatureDim, shape: Shape) -> int | None:
-    """The option as a number."""
-    return shape.num_classes if feature_dim == "num_classes" else feature_dim
 
 
 def orthogonal(network: Network) -> None:

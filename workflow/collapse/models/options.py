@@ -32,6 +32,11 @@ class NetworkOptions(Strict):
     )
     frozen: tuple[str, ...] = Field((), description="names of the layers whose parameters do not train")
 
+    def declared_width(self, num_classes: int) -> int | None:
+        """Dimension of the features where the options set it; None where the network does."""
+        chosen = getattr(self, "feature_dim", None)
+        return num_classes if chosen == "num_classes" else chosen
+
 
 class MlpOptions(NetworkOptions):
     """Options of the multilayer perceptrons."""
@@ -61,6 +66,14 @@ class MlpOptions(NetworkOptions):
         if self.orthogonal_hidden is not None and self.initialisation != "orthogonal":
             raise ValueError("orthogonal_hidden needs initialisation: orthogonal")
         return self
+
+    def widths(self) -> tuple[int, ...]:
+        """Width of each hidden layer, a feature_dim layer not counted."""
+        return (self.width,) * self.depth if self.hidden is None else self.hidden
+
+    def declared_width(self, num_classes: int) -> int | None:
+        """Dimension of the features; None where it is that of the images."""
+        return super().declared_width(num_classes) or (self.widths()[-1] if self.widths() else None)
 
 
 class ConvnetOptions(NetworkOptions):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from collapse.models.heads import feature_dim_for, with_head
+from collapse.models.heads import with_head
 from collapse.models.network import Network, Shape
 from collapse.models.options import ResnetOptions
 
@@ -57,7 +57,7 @@ def resnet(shape: Shape, options: ResnetOptions, block: str, blocks: Sequence[in
         planes = options.base_width * 2**i
         layers[f"stage{i + 1}"] = stage(kind, channels, planes, depth, stride=1 if i == 0 else 2)
         channels = planes * kind.expansion
-    width = feature_dim_for(options.feature_dim, shape)
+    width = options.declared_width(shape.num_classes)
     if width is not None:
         narrow(layers["stage4"][-1], width)
     layers["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())

@@ -29,13 +29,14 @@ def choose_device(name: str) -> torch.device:
 def share(device: torch.device, jobs_per_gpu: int, folder: Path) -> Iterator[torch.device]:
     """Hold a place on one of the machine's GPUs: no two jobs take the same one, and a killed job frees its own.
 
-    Snakemake counts GPUs but assigns none. Where a cluster's scheduler assigns them, it is left to do so.
+    Snakemake counts GPUs but assigns none. A cluster's scheduler does: within its job, the places are the job's own.
     """
-    if device.type != "cuda" or "SLURM_JOB_ID" in os.environ:
+    if device.type != "cuda":
         yield device
         return
+    scope = os.environ.get("SLURM_JOB_ID", platform.node())
     places = [(gpu, job) for job in range(jobs_per_gpu) for gpu in range(torch.cuda.device_count())]
-    with claim([f"gpu-{gpu}-{job}" for gpu, job in places], folder) as chosen:
+    with claim([f"{scope}-gpu-{gpu}-{job}" for gpu, job in places], folder) as chosen:
         yield torch.device("cuda", places[chosen][0])
 
 
