@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from collapse.claims import check
-from collapse.paper import Claim, TableSpec
+from collapse.paper import Claim, Column, TableSpec
 from collapse.tables import seeds_table, summary
 
 SPEC = TableSpec.model_validate(
@@ -30,13 +30,21 @@ def runs(tmp_path):
     for cell, ratio in (("majority-10_ratio-1", 1), ("majority-3_ratio-70", 70), ("majority-7_ratio-70", 70)):
         for seed in (0, 1):
             rows = [
-                (epoch, "-", "classifier", f"{first}-9", "cosine_mean", 10 * ratio + first + seed / 10 - (2 - epoch))
+                (
+                    epoch,
+                    "-",
+                    "classifier",
+                    "-",
+                    f"{first}-9",
+                    "cosine_mean",
+                    10 * ratio + first + seed / 10 - (2 - epoch),
+                )
                 for epoch in (1, 2)
                 for first in (3, 7)
             ]
             folder = tmp_path / "digits" / "mlp" / cell / f"seed-{seed}"
             folder.mkdir(parents=True)
-            columns = ["epoch", "split", "layer", "classes", "metric", "value"]
+            columns = ["epoch", "split", "layer", "bn_mode", "classes", "metric", "value"]
             pd.DataFrame(rows, columns=columns).to_csv(folder / "metrics.csv", index=False)
     return tmp_path
 
@@ -53,9 +61,20 @@ def test_a_balanced_run_serves_every_majority(runs):
     assert (table.oversampling == 1).all()
 
 
+def test_a_column_is_of_one_batch_norm_mode(runs):
+    column = {"metric": "separation", "layer": "fc1", "bn_mode": "train"}
+    for path in runs.rglob("metrics.csv"):
+        with path.open("a") as file:
+            file.write("2,train,fc1,eval,all,separation,1.0\n2,train,fc1,train,all,separation,3.0\n")
+    spec = SPEC.model_copy(update={"columns": {"d": Column.model_validate(column)}})
+    assert set(seeds_table(spec, runs).d) == {3.0}
+    spec = SPEC.model_copy(update={"columns": {"d": Column.model_validate(column | {"bn_mode": "eval"})}})
+    assert set(seeds_table(spec, runs).d) == {1.0}
+
+
 def test_a_failed_run_lowers_n(runs):
     failed = runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1" / "metrics.csv"
-    failed.write_text("epoch,split,layer,classes,metric,value\n")
+    failed.write_text("epoch,split,layer,bn_mode,classes,metric,value,reason\n")
     seeds = seeds_table(SPEC, runs)
     table = summary(seeds, SPEC).set_index(["k_major", "ratio"])
     assert table.n[7, 70] == 1
@@ -77,7 +96,7 @@ def test_a_claim_on_a_failed_run_is_inconclusive(runs):
     axes = list(SPEC.axes)
     assert check("c", claim, seeds_table(SPEC, runs), axes, "demo")["verdict"] == "holds"
     (runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1" / "metrics.csv").write_text(
-        "epoch,split,layer,classes,metric,value\n"
+        "epoch,split,layer,bn_mode,classes,metric,value,reason\n"
     )
     row = check("c", claim, seeds_table(SPEC, runs), axes, "demo")
     assert row["verdict"] == "inconclusive"

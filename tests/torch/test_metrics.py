@@ -1,68 +1,184 @@
-import csv
+"""Metrics at configurations whose values are known, and what must not change them."""
+
 import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse.files import DamagedFile, write_tensors
-from collapse.metrics import geometry, variability
+from collapse.metrics import answers, duality, geometry, memorization, orthogonal_frame, variability
 from collapse.metrics.groups import class_groups, group_name
-from collapse.metrics.measure import measure, measure_file
-from collapse.models.network import Shape, build
-from collapse.models.options import OPTIONS
-from collapse.statistics.extract import network_statistics
+from collapse.metrics.layers import decay
+from collapse.metrics.undefined import Undefined
+from collapse.theory.deep_linear import spectrum, survival_threshold
+
+EXACT = 1e-12
+
+
+def rotation(d, seed=0):
+    return np.linalg.qr(np.random.default_rng(seed).normal(size=(d, d)))[0]
 
 
 def simplex(k, d):
     """Simplex equiangular tight frame: k unit vectors in d >= k dimensions, in a random orientation."""
-    frame = (np.eye(k) - 1 / k) * math.sqrt(k / (k - 1))
-    rotation, _ = np.linalg.qr(np.random.default_rng(k).normal(size=(d, k)))
-    return frame @ rotation.T
+    return (np.eye(k) - 1 / k) * math.sqrt(k / (k - 1)) @ rotation(d)[:k]
 
 
 @pytest.mark.parametrize("k", [2, 3, 10, 100])
 def test_a_simplex_is_perfectly_collapsed(k):
     frame = 2.5 * simplex(k, k + 3)
-    assert geometry.cosine_mean(frame) == pytest.approx(-1 / (k - 1), abs=1e-12)
-    assert geometry.cosine_std(frame) == pytest.approx(0, abs=1e-12)
-    assert geometry.maximal_angle(frame) == pytest.approx(0, abs=1e-12)
-    assert geometry.norm_variation(frame) == pytest.approx(0, abs=1e-12)
-    assert geometry.self_duality(3 * frame, frame) == pytest.approx(0, abs=1e-12)
-    assert geometry.energy(frame) == pytest.approx(2.5**2, rel=1e-12)
+    assert geometry.cosine_mean(frame) == pytest.approx(-1 / (k - 1), abs=EXACT)
+    assert geometry.energy(frame) == pytest.approx(2.5**2, rel=EXACT)
+    assert geometry.effective_rank(frame) == pytest.approx(k - 1, rel=1e-10)
+    distance = math.sqrt(2 * k / (k - 1))  # of unit vectors at that angle
+    assert geometry.uniformity(frame)[0] == pytest.approx(-math.log(distance), abs=EXACT)
+    assert geometry.uniformity(frame, "riesz")[0] == pytest.approx(1 / distance, abs=EXACT)
+    for zero in (
+        geometry.equiangularity(frame), geometry.maximal_angle(frame), geometry.equinorm(frame),
+        geometry.equinorm(frame, ddof=1), geometry.simplex_distance(frame), geometry.uniformity(frame)[1],
+        geometry.uniformity(frame, "riesz")[1], duality.self_duality(3 * frame, frame),
+        duality.alignment_distance(3 * frame, frame), duality.simplex_duality(3 * frame, frame),
+        duality.uniform_duality(3 * frame, frame),
+    ):  # fmt: skip
+        assert zero == pytest.approx(0, abs=EXACT)
+
+
+@pytest.mark.parametrize("k", [3, 10, 100])
+def test_an_orthogonal_frame_has_its_closed_forms(k):
+    """metrics.md, section 8: Papyan's Fig 4 is 1/(K-1), Zhu's NC2 sqrt(2 - 2 sqrt((K-1)/K))."""
+    frame = 1.7 * rotation(k + 2)[:k]
+    apart = math.sqrt(2 - 2 * math.sqrt((k - 1) / k))
+    assert geometry.cosine_mean(frame) == pytest.approx(0, abs=EXACT)
+    assert geometry.maximal_angle(frame) == pytest.approx(1 / (k - 1), abs=EXACT)
+    assert geometry.simplex_distance(frame) == pytest.approx(apart, abs=EXACT)
+    assert geometry.orthogonal_distance(frame) == pytest.approx(0, abs=EXACT)
+    assert geometry.orthogonal_distance(simplex(k, k)) == pytest.approx(apart, abs=EXACT)
+    assert duality.orthogonal_duality(frame, 0.3 * frame) == pytest.approx(0, abs=EXACT)
+    assert geometry.effective_rank(frame) == pytest.approx(k, rel=1e-10)
+    centred = frame - frame.mean(0)
+    assert geometry.cosine_mean(centred) == pytest.approx(-1 / (k - 1), abs=EXACT)
+    assert geometry.simplex_distance(centred) == pytest.approx(0, abs=EXACT)
 
 
 def test_equal_rows_have_cosine_one():
     rows = np.tile(np.random.default_rng(0).normal(size=5), (4, 1))
-    assert geometry.cosine_mean(rows) == pytest.approx(1, abs=1e-12)
+    assert geometry.cosine_mean(rows) == pytest.approx(1, abs=EXACT)
+    with pytest.raises(Undefined, match="same direction"):
+        geometry.uniformity(rows)
 
 
-def test_an_orthonormal_frame_has_its_closed_form():
-    assert geometry.cosine_mean(np.eye(10)) == 0
-    assert geometry.maximal_angle(np.eye(10)) == pytest.approx(1 / 9, abs=1e-12)
+def test_norms_of_one_and_three_vary_by_a_half():
+    rows = np.array([[1.0, 0.0], [0.0, 3.0]])
+    assert geometry.equinorm(rows) == pytest.approx(1 / 2, abs=EXACT)
+    assert geometry.equinorm(rows, ddof=1) == pytest.approx(math.sqrt(2) / 2, abs=EXACT)
+
+
+def test_opposite_and_orthogonal_classifiers_are_as_far_from_dual_as_can_be():
+    frame = simplex(10, 20)
+    orthogonal = frame @ np.roll(np.eye(20), 1, axis=1)
+    assert duality.self_duality(-frame, frame) == pytest.approx(4, abs=EXACT)
+    assert duality.alignment_distance(-frame, frame) == pytest.approx(2, abs=EXACT)
+    cosine = (frame * orthogonal).sum() / np.square(frame).sum()
+    assert duality.self_duality(orthogonal, frame) == pytest.approx(2 - 2 * cosine, abs=EXACT)
+
+
+def test_a_bias_that_undoes_the_mean_is_collapsed():
+    """Zhu et al. 2021: at a minimiser b = -W mu; the code of Nguyen et al. 2023 has the other sign."""
+    rng = np.random.default_rng(0)
+    weights, centre = rng.normal(size=(4, 6)), rng.normal(size=6)
+    assert duality.bias_collapse(weights, -weights @ centre, centre) == pytest.approx(0, abs=EXACT)
+    assert duality.bias_collapse(weights, weights @ centre, centre, sign=-1) == pytest.approx(0, abs=EXACT)
+    assert duality.bias_collapse(np.eye(2), np.array([3.0, 4.0]), np.zeros(2)) == pytest.approx(5, abs=EXACT)
+
+
+def test_other_data_orthogonal_to_the_classes_has_no_cosine():
+    means = np.eye(4)[:3]
+    assert duality.ood_orthogonality(means, np.eye(4)[3]) == pytest.approx(0, abs=EXACT)
+    assert duality.ood_orthogonality(means, -means[0]) == pytest.approx(1 / 3, abs=EXACT)
+
+
+def scatter_of(k, spread, d):
+    """Class means of a simplex of norm 2, spread along every direction of its subspace."""
+    coordinates = 2 * simplex(k, d)
+    _, _, basis = np.linalg.svd(coordinates, full_matrices=False)
+    return coordinates @ basis[: k - 1].T, spread**2 * np.eye(k - 1)
+
+
+@pytest.mark.parametrize("k", [2, 10])
+def test_variability_about_a_simplex_is_in_closed_form(k):
+    """Sigma_B = 4/(K-1) on K-1 directions, so NC1 = (K-1)^2 s^2 / (4K), and D = K NC1."""
+    coordinates, within = scatter_of(k, 0.3, d=k + 2)
+    count, trace = np.full(k, 7), np.full(k, 0.09 * (k - 1))
+    exact = (k - 1) ** 2 * 0.09 / 4
+    assert variability.nc1(coordinates, within, count, k + 2) == pytest.approx(exact / k, rel=EXACT)
+    assert variability.nc1(coordinates, within, count, k + 2, "sample") == pytest.approx(exact / k, rel=EXACT)
+    assert variability.separation(coordinates, within, count, k + 2) == pytest.approx(exact, rel=EXACT)
+    assert variability.nc1_quotient(coordinates, trace, count) == pytest.approx(0.09 * (k - 1) / 4, rel=EXACT)
+    squared = 4 * 2 * k / (k - 1)
+    assert variability.cdnv(coordinates, trace, count) == pytest.approx(0.09 * (k - 1) / squared, rel=EXACT)
+    assert variability.nc1(coordinates, 0 * within, count, k + 2) == 0
+
+
+def test_imbalance_weighs_the_classes_as_each_convention_says():
+    """Two classes at -1 and 1 on a line, three samples to one: SS_b = 4 p q, but 1 for class-centred means."""
+    coordinates, within, count = np.array([[-1.0], [1.0]]), np.array([[0.5]]), np.array([3, 1])
+    assert variability.separation(coordinates, within, count, 1) == pytest.approx(0.5 / (4 * 0.75 * 0.25), rel=EXACT)
+    assert variability.nc1(coordinates, within, count, 1) == pytest.approx(0.5 / 2, rel=EXACT)
+    # About the sample mean -1/2: (1/4 + 9/4)/2 = 5/4.
+    assert variability.nc1(coordinates, within, count, 1, "sample") == pytest.approx(0.5 / 1.25 / 2, rel=EXACT)
 
 
 @given(st.integers(0, 2**31), st.floats(0.1, 10))
 def test_geometry_is_invariant_to_rotation_scale_and_class_order(seed, scale):
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(5, 8))
-    rotation, _ = np.linalg.qr(rng.normal(size=(8, 8)))
-    turned = scale * rows[rng.permutation(5)] @ rotation
-    for metric in (geometry.cosine_mean, geometry.cosine_std, geometry.maximal_angle, geometry.norm_variation):
+    turned = scale * rows[rng.permutation(5)] @ rotation(8, seed)
+    for metric in (
+        geometry.cosine_mean, geometry.equiangularity, geometry.maximal_angle, geometry.equinorm,
+        geometry.simplex_distance, geometry.orthogonal_distance, geometry.effective_rank,
+        lambda rows: geometry.uniformity(rows)[0], lambda rows: geometry.uniformity(rows, "riesz")[1],
+    ):  # fmt: skip
         assert metric(turned) == pytest.approx(metric(rows), abs=1e-10)
 
 
-def test_what_is_undefined_is_nan():
-    rows = np.ones((3, 4))
-    rows[1] = 0
-    assert math.isnan(geometry.cosine_mean(rows))
-    assert math.isnan(geometry.cosine_mean(rows[:1]))
-    assert math.isnan(geometry.norm_variation(np.zeros((3, 4))))
-    assert math.isnan(geometry.self_duality(np.zeros((3, 4)), rows))
-    assert math.isnan(variability.nc1(np.ones(2), np.ones(2), 4))
-    assert math.isnan(variability.accuracy(np.array([0]), np.array([0])))
+@given(st.integers(0, 2**31), st.floats(0.1, 10))
+def test_duality_is_invariant_to_a_common_rotation_class_order_and_scale(seed, scale):
+    rng = np.random.default_rng(seed)
+    weights, means = rng.normal(size=(2, 5, 8))
+    order, turn = rng.permutation(5), rotation(8, seed)
+    for metric in (
+        duality.self_duality, duality.alignment_distance, duality.simplex_duality, duality.orthogonal_duality,
+    ):  # fmt: skip
+        turned = metric(scale * weights[order] @ turn, means[order] @ turn)
+        assert turned == pytest.approx(metric(weights, means), abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("metric", "arguments", "reason"),
+    [
+        (geometry.cosine_mean, [np.array([[1.0, 0], [0, 0]])], "a vector is zero"),
+        (geometry.cosine_mean, [np.ones((1, 4))], "fewer than 2 classes"),
+        (geometry.cosine_mean, [np.array([[1.0], [np.nan]])], "a class without samples"),
+        (geometry.equinorm, [np.zeros((3, 4))], "every vector is zero"),
+        (geometry.simplex_distance, [np.zeros((3, 4))], "every vector is zero"),
+        (geometry.effective_rank, [np.zeros((3, 4))], "every vector is zero"),
+        (duality.self_duality, [np.zeros((3, 4)), np.ones((3, 4))], "every classifier is zero"),
+        (duality.self_duality, [np.ones((3, 4)), np.zeros((3, 4))], "every class mean is zero"),
+        (variability.nc1, [np.zeros((3, 0)), np.zeros((0, 0)), np.ones(3), 4], "rank lost: .* 0 dimensions, not 2"),
+        (variability.cdnv, [np.zeros((2, 1)), np.ones(2), np.ones(2)], "two class means coincide"),
+        (variability.nc1_quotient, [np.zeros((2, 1)), np.ones(2), np.ones(2)], "all class means coincide"),
+        (answers.fraction, [np.zeros(2), np.zeros(2)], "no samples of these classes"),
+        (memorization.memorization, [np.zeros(2), np.zeros(2)], "no label was changed"),
+        (memorization.class_distance, [np.ones((2, 3))], "all class means coincide"),
+        (decay, [[1.0, 0.5]], "fewer than 3 layers"),
+        (decay, [[1.0, 0.5, np.nan]], "a layer's separation is undefined"),
+        (orthogonal_frame.gof_nc2_w, [np.eye(2), np.zeros(2)], "every class is collapsed at the optimum"),
+    ],
+)  # fmt: skip
+def test_what_has_no_value_says_why(metric, arguments, reason):
+    with pytest.raises(Undefined, match=reason):
+        metric(*arguments)
 
 
 def test_feature_energy_is_the_mean_squared_distance_to_the_centre():
@@ -71,14 +187,79 @@ def test_feature_energy_is_the_mean_squared_distance_to_the_centre():
     mean = x.mean(1)
     trace = np.square(x - mean[:, None]).sum(2).mean(1)
     centre = variability.global_mean(mean, np.array([7, 7, 7]))
-    np.testing.assert_allclose(centre, x.reshape(-1, 5).mean(0), rtol=1e-12)
+    np.testing.assert_allclose(centre, x.reshape(-1, 5).mean(0), rtol=EXACT)
     expected = np.square(x - centre).sum(2).mean(1).mean()
-    assert variability.feature_energy(mean, trace, centre) == pytest.approx(expected, rel=1e-12)
+    assert variability.feature_energy(mean, trace, centre) == pytest.approx(expected, rel=EXACT)
 
 
 def test_the_sample_mean_weighs_classes_by_their_counts_and_skips_absent_ones():
     mean = np.array([[1.0], [4.0], [np.nan]])
     assert variability.global_mean(mean, np.array([3, 1, 0])) == pytest.approx(7 / 4)
+
+
+def test_a_geometric_fall_is_fitted_exactly():
+    fit = decay(37 * 0.6 ** np.arange(8))
+    assert fit.ratio == pytest.approx(0.6, rel=EXACT)
+    assert fit.r == pytest.approx(-1, abs=EXACT)
+    assert fit.r2 == pytest.approx(1, abs=EXACT)
+    assert decay([1.0, 2.0, 4.0]).r == pytest.approx(1, abs=EXACT)
+
+
+def test_calibration_error_is_the_gap_between_right_and_sure():
+    """Two bins: 10 samples at confidence 0.6, 5 right; 10 at 0.9, all right: (1 + 1)/20."""
+    count, right, sure = np.array([10, 10]), np.array([5, 10]), np.array([6.0, 9.0])
+    assert answers.calibration_error(count, right, sure) == pytest.approx(0.1, abs=EXACT)
+
+
+def test_memorization_in_each_unit():
+    """Two changed samples 3 and 5 away, test means 4 apart, 100 train samples."""
+    distance, count, means = np.array([3.0, 5.0]), np.array([1, 1]), np.array([[0.0, 0.0], [0.0, 4.0]])
+    assert memorization.memorization(distance, count) == 8
+    assert memorization.relative_memorization(distance, count, means) == pytest.approx(1, abs=EXACT)
+    assert memorization.memorized_fraction(distance, count, means, 100) == pytest.approx(0.02, abs=EXACT)
+    assert memorization.corruption_bias(np.array([0.5, 1.0]), count) == pytest.approx(0.75, abs=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("counts", "layers", "expected"),
+    [
+        ([100] * 4, 1, [9.8]),
+        ([100] * 4, 3, [31.3223]),
+        ([200, 100, 50], 1, [13.9421, 9.8, 6.8711]),
+        ([200, 100, 50], 3, [52.8827, 31.3223, 18.5022]),
+    ],
+)
+def test_the_optimum_of_a_deep_linear_head_is_as_derived(counts, layers, expected):
+    """deep_linear.md, section 7: N = 400, both decays 5e-4."""
+    missing = 400 - sum(counts)
+    p = spectrum(np.array([*counts, *([missing] if missing else [])]), 5e-4, 5e-4, layers)
+    np.testing.assert_allclose(p[: len(expected)], expected, atol=5.1e-5)
+
+
+def test_one_linear_layer_has_the_closed_form():
+    """p = sqrt(n lambda_H / lambda_W) - N lambda_H, zero where N^2 lambda_W lambda_H >= n."""
+    counts = np.array([300, 60, 5])
+    p = spectrum(counts, 2e-4, 3e-4, 1)
+    closed = np.sqrt(counts * 3e-4 / 2e-4) - 365 * 3e-4
+    np.testing.assert_allclose(p, np.where(counts <= 365**2 * 6e-8, 0, closed), rtol=1e-10)
+    assert spectrum(counts, 0.01, 0.01, 1)[2] == 0
+    assert survival_threshold(1) == 1
+    assert survival_threshold(3) == pytest.approx(0.5291, abs=5e-5)
+    with pytest.raises(ValueError, match="have to be positive"):
+        spectrum(counts, 0.0, 0.01, 1)
+
+
+def test_the_general_orthogonal_frame_is_at_its_optimum_and_an_orthogonal_frame_is_not():
+    p, shift, turn = np.array([52.9, 31.3, 18.5]), 0.2, rotation(6)[:3]
+    product, means = np.sqrt(p)[:, None] * turn, (np.sqrt(p) / (p + shift))[:, None] * turn
+    zeros = (
+        orthogonal_frame.gof_nc2_w(product, p), orthogonal_frame.gof_nc2_h(means, p, shift),
+        orthogonal_frame.gof_nc3(product, means, p, shift), orthogonal_frame.gof_alignment(product, means, p, shift),
+        orthogonal_frame.gof_ratio(product, means, p, shift) / p.max() ** 2,
+    )  # fmt: skip
+    np.testing.assert_allclose(zeros, 0, atol=EXACT)
+    assert geometry.orthogonal_distance(product) > 0.2
+    assert orthogonal_frame.gof_nc2_w(turn, p) == pytest.approx(geometry.orthogonal_distance(product), abs=EXACT)
 
 
 def test_groups_are_heads_and_tails():
@@ -88,46 +269,3 @@ def test_groups_are_heads_and_tails():
     assert group_name("minority", 7, 10) == "7-9"
     assert group_name("majority", 7, 10) == "0-6"
     assert group_name("all", 7, 10) == "all"
-
-
-def test_metrics_of_a_network_are_those_of_its_own_weights_and_features(tmp_path):
-    network = build("mlp", Shape(1, 8, 10), OPTIONS["mlp"](), seed=0).eval()
-    generator = torch.Generator().manual_seed(1)
-    images = torch.randn(60, 1, 8, 8, generator=generator)
-    labels = torch.arange(60) % 10
-    splits = {"train": (images, labels), "test": (images[:30], labels[:30])}
-    statistics = {name: tensor.numpy() for name, tensor in network_statistics(network, splits, 10).items()}
-    rows = {row[1:5]: row.value for row in measure(statistics, 7)}
-
-    weight = network.classifier.weight.detach().double().numpy()
-    assert rows["-", "classifier", "7-9", "cosine_mean"] == geometry.cosine_mean(weight[7:])
-    right = network(images).argmax(1) == labels
-    assert rows["train", "network", "all", "accuracy"] == pytest.approx(right.double().mean().item())
-    assert rows["test", "network", "0-6", "accuracy"] == pytest.approx(
-        right[:30][labels[:30] < 7].double().mean().item()
-    )
-    *_, features = network.activations(images).values()
-    h = features.detach().double().numpy()
-    centred = np.stack([h[labels == c].mean(0) for c in range(10)]) - h.mean(0)
-    assert rows["train", "features", "all", "self_duality"] == pytest.approx(
-        geometry.self_duality(weight, centred), rel=1e-9
-    )
-
-    assert rows["train", "features", "7-9", "cosine_mean"] == pytest.approx(geometry.cosine_mean(centred[7:]), abs=1e-9)
-
-    path = tmp_path / "statistics.safetensors"
-    write_tensors(path, {f"epoch-0007/{name}": value for name, value in statistics.items()})
-    measure_file(path, tmp_path / "metrics.csv")
-    with (tmp_path / "metrics.csv").open() as file:
-        written = list(csv.DictReader(file))
-    assert list(written[0]) == ["epoch", "split", "layer", "classes", "metric", "value"]
-    assert len(written) == len(rows)
-    assert {row["epoch"] for row in written} == {"7"}
-
-
-def test_damaged_statistics_are_named(tmp_path):
-    path = tmp_path / "statistics.safetensors"
-    path.write_bytes(b"not tensors")
-    with pytest.raises(DamagedFile, match=r"statistics\.safetensors.*run again"):
-        measure_file(path, tmp_path / "metrics.csv")
-    assert not (tmp_path / "metrics.csv").exists()

@@ -1,71 +1,189 @@
+"""Class statistics against their definitions: exact, additive, at deep collapse, in little memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collapse.metrics import variability
-from collapse.statistics.classes import between_class_basis, class_statistics
+from collapse.statistics import classes
+from collapse.statistics.classes import Moments, Scatter, Subspace, class_statistics
 
 GENERATOR = torch.Generator().manual_seed(0)
+WORKFLOW = str(Path(__file__).parents[2] / "workflow")
 
 
-def samples(counts, d, spread):
+def samples(counts, d, spread, offset=3.0):
     """Activations (n, d) and labels (n,) with random class means and the given within-class spread."""
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    means = torch.randn(len(counts), d, generator=GENERATOR, dtype=torch.float64) + 3
+    means = torch.randn(len(counts), d, generator=GENERATOR, dtype=torch.float64) + offset
     return means[labels] + spread * torch.randn(len(labels), d, generator=GENERATOR, dtype=torch.float64), labels
 
 
 def scatter(activations, labels, k):
-    """Sigma_W and Sigma_B by their definitions, one sample at a time."""
+    """Sigma_W, and Sigma_B with equal weights and with those of the counts, by their definitions in float64."""
     x, y = activations.double().numpy(), labels.numpy()
     means = np.stack([x[y == c].mean(0) for c in range(k)])
-    within = sum(np.outer(h - means[c], h - means[c]) for h, c in zip(x, y, strict=True)) / len(x)
-    centred = means - means.mean(0)
-    return within, centred.T @ centred / k
+    deviations = x - means[y]
+    centred, weights = means - means.mean(0), np.bincount(y) / len(y)
+    weighted = means - weights @ means
+    return deviations.T @ deviations / len(x), centred.T @ centred / k, (weighted.T * weights) @ weighted
+
+
+def nc1(statistics):
+    found = [getattr(statistics, name).numpy() for name in ("coordinates", "within", "count")]
+    return variability.nc1(*found, statistics.mean.shape[1])
 
 
 @pytest.mark.parametrize("counts", [[20] * 5, [40, 40, 3, 2, 1]])
 @pytest.mark.parametrize("d", [3, 12])
-def test_statistics_are_their_definitions(counts, d):
+def test_statistics_are_their_definitions(counts, d, monkeypatch):
+    monkeypatch.setattr(classes, "CHUNK_BYTES", 17 * 8 * d)
     x, y = samples(counts, d, spread=0.3)
     k = len(counts)
-    statistics = class_statistics(x, y, k, chunk=17)
-    within, between = scatter(x, y, k)
-    assert statistics["count"].tolist() == counts
-    weights = np.array(counts) / sum(counts)
-    assert statistics["within_trace"].numpy() @ weights == pytest.approx(np.trace(within), rel=1e-12)
-    nonzero = min(k - 1, d)
-    np.testing.assert_allclose(statistics["spectrum"], np.linalg.eigvalsh(between)[-nonzero:], rtol=1e-9)
-    nc1 = variability.nc1(statistics["spectrum"].numpy(), statistics["within_spectrum"].numpy(), min(k, d + 1))
-    exact = np.trace(within @ np.linalg.pinv(between, rcond=1e-10, hermitian=True)) / min(k, d + 1)
-    assert nc1 == pytest.approx(exact, rel=1e-9)
+    statistics = class_statistics(x, y, k)
+    within, between, weighted = scatter(x, y, k)
+    assert statistics.count.tolist() == counts
+    torch.testing.assert_close(statistics.mean, torch.stack([x[y == c].mean(0) for c in range(k)]), rtol=1e-12, atol=0)
+    assert statistics.trace.numpy() @ np.array(counts) / sum(counts) == pytest.approx(np.trace(within), rel=1e-12)
+    rank = min(k - 1, d)
+    np.testing.assert_allclose(statistics.spectrum, np.linalg.eigvalsh(between)[-rank:], rtol=1e-9)
+    means = statistics.mean - statistics.mean.mean(0)
+    torch.testing.assert_close(statistics.coordinates @ statistics.coordinates.T, means @ means.T, rtol=0, atol=1e-12)
+    coordinates, inside, count = (getattr(statistics, name).numpy() for name in ("coordinates", "within", "count"))
+    for ours, sigma in (
+        (variability.nc1(coordinates, inside, count, d) * k, between),
+        (variability.separation(coordinates, inside, count, d), weighted),
+    ):
+        inverse = np.linalg.pinv(sigma, rcond=1e-10, hermitian=True)
+        assert ours == pytest.approx(np.trace(within @ inverse), rel=1e-9)
 
 
-def test_deep_collapse_does_not_cancel():
-    """NC1 near 1e-10, on float32 activations far from the origin."""
-    x, y = samples([50] * 10, 64, spread=1e-5)
-    x = x.float()
-    statistics = class_statistics(x, y, 10)
-    within, between = scatter(x, y, 10)
-    exact = np.trace(within @ np.linalg.pinv(between, rcond=1e-10, hermitian=True)) / 10
-    assert exact < 1e-9
-    nc1 = variability.nc1(statistics["spectrum"].numpy(), statistics["within_spectrum"].numpy(), 10)
-    assert nc1 == pytest.approx(exact, rel=1e-6)
+@pytest.mark.parametrize("d", [512, 2048])
+@pytest.mark.parametrize("k", [10, 100])
+@pytest.mark.parametrize("level", [1.0, 1e-4, 1e-6, 1e-8, 1e-10])
+def test_nc1_is_right_from_no_collapse_to_the_deepest(level, k, d):
+    """float32 activations, their mean ten times as far from the origin as classes from each other; NC1 is 1 to 1e-10.
+
+    The reference: two passes in float64, deviations projected on the K-1 directions of an SVD of the centred means.
+    """
+    centres, y = samples([1] * k, d, spread=0.0, offset=10.0)[0], torch.arange(k).repeat(3)
+    # Within the classes as between them, Sigma_W = level Sigma_B, and a tenth as much in every direction.
+    within = torch.randn(3 * k, k, generator=GENERATOR, dtype=torch.float64) @ (centres - centres.mean(0)) / k**0.5
+    around = 0.1 * torch.randn(3 * k, d, generator=GENERATOR, dtype=torch.float64)
+    x = (centres[y] + level**0.5 * (within + around)).float()
+    exact = x.double()
+    means = torch.stack([exact[y == c].mean(0) for c in range(k)])
+    _, values, directions = torch.linalg.svd(means - means.mean(0), full_matrices=False)
+    projected = (exact - means[y]) @ directions[: k - 1].T / (values[: k - 1] / k**0.5)
+    reference = (projected.square().sum() / len(y) / k).item()
+    assert level / 4 < reference < 2 * level
+    assert nc1(class_statistics(x, y, k)) == pytest.approx(reference, rel=1e-6)
 
 
-def test_the_basis_is_orthonormal_and_ranks_equal_means():
-    means = torch.randn(6, 20, generator=GENERATOR, dtype=torch.float64)
-    eigenvalues, basis = between_class_basis(means)
-    assert len(eigenvalues) == 5
-    torch.testing.assert_close(basis.T @ basis, torch.eye(5, dtype=torch.float64), rtol=0, atol=1e-12)
-    means[3] = means[2]
-    assert len(between_class_basis(means)[0]) == 4
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**31), st.floats(0.1, 10))
+def test_nc1_and_separation_are_invariant(seed, scale):
+    """To rotation, translation, scale and class order."""
+    rng = np.random.default_rng(seed)
+    x, y = samples([9, 4, 6, 1], 7, spread=0.4)
+    turn = torch.linalg.qr(torch.from_numpy(rng.normal(size=(7, 7))))[0]
+    order = torch.from_numpy(rng.permutation(4))
+    moved = scale * (x @ turn + torch.from_numpy(rng.normal(size=7)))
+    before, after = class_statistics(x, y, 4), class_statistics(moved, order[y], 4)
+    assert nc1(after) == pytest.approx(nc1(before), rel=1e-10)
+    separations = [
+        variability.separation(s.coordinates.numpy(), s.within.numpy(), s.count.numpy(), 7) for s in (before, after)
+    ]
+    assert separations[1] == pytest.approx(separations[0], rel=1e-10)
 
 
-def test_an_absent_class_has_no_mean_and_the_others_are_unharmed():
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_shards_merged_are_the_whole(dtype):
+    x, y = samples([9, 30, 1, 6], 11, spread=0.2)
+    x, shards = x.to(dtype), torch.arange(len(y)) % 3
+    parts = [Moments(4, 11) for _ in range(3)]
+    for i, part in enumerate(parts):
+        part.add(x[shards == i], y[shards == i])
+    for other in parts[1:]:
+        parts[0].merge(other)
+    space = Subspace(parts[0].mean, parts[0].count, dtype)
+    scatters = [Scatter(space) for _ in range(3)]
+    for i, part in enumerate(scatters):
+        part.add(x[shards == i], y[shards == i])
+    for other in scatters[1:]:
+        scatters[0].merge(other)
+    whole, merged = class_statistics(x, y, 4), scatters[0].finish()
+    for name in ("count", "mean", "spectrum", "trace"):
+        torch.testing.assert_close(getattr(merged, name), getattr(whole, name), rtol=1e-10, atol=1e-10)
+    assert nc1(merged) == pytest.approx(nc1(whole), rel=1e-10 if dtype == torch.float64 else 1e-7)
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+@pytest.mark.parametrize("counts", [[50] * 10, [200, 30, 3, 1]])
+def test_the_nearest_class_mean_is_the_nearest(counts, offset):
+    x, y = samples(counts, 6, spread=1.5, offset=offset)
+    space = Scatter(Subspace(*_moments(x, y, len(counts)), torch.float64))
+    nearest = space.add(x, y, nearest=True)
+    assert torch.equal(
+        nearest, torch.cdist(x, space.subspace.mean, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
+    )
+    assert (nearest != y).any()
+
+
+def _moments(x, y, k):
+    moments = Moments(k, x.shape[1])
+    moments.add(x, y)
+    return moments.mean, moments.count
+
+
+def test_an_absent_class_has_no_mean_is_nobodys_nearest_and_leaves_the_others_alone():
     x, y = samples([10, 10, 10], 4, spread=0.1)
-    with_gap = class_statistics(x, torch.tensor([0, 2, 3])[y], 4)
-    without = class_statistics(x, y, 3)
-    assert with_gap["mean"][1].isnan().all()
-    torch.testing.assert_close(with_gap["spectrum"], without["spectrum"])
-    torch.testing.assert_close(with_gap["within_spectrum"], without["within_spectrum"])
+    gap = torch.tensor([0, 2, 3])[y]
+    with_gap, without = class_statistics(x, gap, 4), class_statistics(x, y, 3)
+    assert with_gap.mean[1].isnan().all()
+    assert with_gap.coordinates[1].isnan().all()
+    assert with_gap.trace[1].isnan()
+    torch.testing.assert_close(with_gap.spectrum, without.spectrum)
+    assert nc1(with_gap) == pytest.approx(nc1(without), rel=1e-12)
+    nearest = Scatter(Subspace(*_moments(x, gap, 4), torch.float64)).add(x, torch.ones_like(gap), nearest=True)
+    assert torch.equal(nearest, gap)  # told they were the absent class, each still finds its own
+
+
+def test_equal_means_lose_rank():
+    x, y = samples([10] * 6, 20, spread=0.0)
+    assert len(class_statistics(x, y, 6).spectrum) == 5
+    x[y == 3] = x[y == 2][0]
+    assert len(class_statistics(x, y, 6).spectrum) == 4
+    constant = class_statistics(torch.full((60, 20), 0.1), y, 6)
+    assert len(constant.spectrum) == 0
+    assert constant.trace.tolist() == [0] * 6
+
+
+MEASURE = """
+import resource, sys, torch
+from collapse.statistics.classes import class_statistics
+torch.set_num_threads(1)
+n, d, k = map(int, sys.argv[1:])
+generator = torch.Generator().manual_seed(0)
+x, y = torch.empty(n, d), torch.arange(n) % k
+x.normal_(generator=generator)
+class_statistics(x[:1000, :10], y[:1000], k)  # what torch itself takes once
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+class_statistics(x, y, k)
+print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize(("n", "d", "limit"), [(50_000, 4096, 100), (1000, 98_304, 1600)])
+def test_measuring_takes_little_memory_beside_the_features(n, d, limit):
+    """In MB. VGG's features, 819 MB of them; and images tiled 32 times, 393 MB: 2 GB are allowed in all."""
+    command = [sys.executable, "-c", MEASURE, str(n), str(d), "10"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": WORKFLOW})
+    before, after = (int(part) / 1024 for part in said.stdout.split())
+    assert after - before < limit

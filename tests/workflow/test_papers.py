@@ -30,6 +30,7 @@ SEEDS = (0, 1, 2)
         ("_oversampling-{oversampling}", "", "two different runs are both called"),
         ("learning_rate: 0.1", "learning_rate: fast", "protocol.learning_rate: Input should be a valid number"),
         ("model: mlp, k_major: 7", "model: mlp, classifier: simplex, width: 9, k_major: 7", "a simplex of 10 classes"),
+        ("metric: cosine_mean", "metric: cosine", "unknown metric 'cosine'; valid choices: cosine_m"),
         ("title: \"Expl", "titel: \"Expl", "unknown key titel"),
     ],
 )  # fmt: skip

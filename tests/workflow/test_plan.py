@@ -70,7 +70,7 @@ def test_a_mistake_in_a_papers_file_is_one_clear_error(project, tmp_path):
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize("name", ["README.md", "config/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "config/README.md", "docs/metrics.md"])
 def test_the_tables_of_the_documentation_are_up_to_date(name, tmp_path):
     copy = tmp_path / "README.md"
     copy.write_text((ROOT / name).read_text())

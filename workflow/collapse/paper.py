@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from collapse.grid import AXES, Axes, Grid, Point, combinations, fields
+from collapse.metrics.names import METRICS
 from collapse.recipe import Protocol, Recipe
 from collapse.strict import ConfigError, Strict, one_of, read_yaml, validate
 from collapse.theory.names import SOLVERS
@@ -18,10 +19,22 @@ NAME = r"^[a-z][a-z0-9_]*$"
 class Column(Strict):
     """One measured column of a table: which rows of metrics.csv it is."""
 
-    metric: str = Field(description="metric, as in metrics.csv")
-    layer: str = Field("features", description="features (the classifier's input), classifier or network")
+    metric: str = Field(description="metric, by its name in metrics.csv")
+    layer: str = Field(
+        "features",
+        description="a layer of the network by name; features (the input of the linear head), logits; classifier, head "
+        "(the linear head's weights multiplied); network (its answers); layers (decay_*)",
+    )
     split: Literal["train", "test", "-"] = Field("train", description="train, test; - for what needs no samples")
+    bn_mode: Literal["eval", "train"] = Field(
+        "eval", description="train: batch norms by the statistics of chunks of 100 samples (He & Su 2023)"
+    )
     classes: Literal["all", "majority", "minority"] = Field("all", description="classes the metric is taken over")
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, metric: str) -> str:
+        return one_of("metric", metric, METRICS)
 
 
 class Table(Strict):

@@ -9,7 +9,7 @@ from collapse.grid import axis_value
 from collapse.metrics.groups import group_name
 from collapse.paper import Column, TableSpec
 
-ROW_KEYS = ["split", "layer", "classes", "metric"]
+ROW_KEYS = ["split", "layer", "bn_mode", "classes", "metric"]
 
 
 def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
@@ -30,14 +30,15 @@ def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
 
 
 def last_metrics(path: Path) -> dict[tuple[str, ...], float]:
-    """Values of a metrics.csv at its last epoch, by (split, layer, classes, metric)."""
+    """Values of a metrics.csv at its last epoch, by ROW_KEYS."""
     table = pd.read_csv(path)
     return table[table.epoch == table.epoch.max()].set_index(ROW_KEYS).value.to_dict()
 
 
 def _key(column: Column, axes: dict, num_classes: int) -> tuple[str, ...]:
     classes = group_name(column.classes, axes.get("k_major", num_classes), num_classes)
-    return column.split, column.layer, classes, column.metric
+    bn_mode = "-" if column.split == "-" else column.bn_mode
+    return column.split, column.layer, bn_mode, classes, column.metric
 
 
 def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:

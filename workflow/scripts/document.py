@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from collapse.config import Config
+from collapse.metrics.names import METRICS
 from collapse.models.options import OPTIONS, NetworkOptions
 from collapse.paper import Claim, Column, Condition, Figure, Paper, Published, Scale, Table
 from collapse.recipe import Imbalance, Labels, Protocol, Recipe
@@ -119,11 +120,17 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def metrics() -> str:
+    """Every metric by its name."""
+    return markdown(["metric", "what it is"], [[f"`{name}`", meaning] for name, meaning in METRICS.items()])
+
+
 TABLES = {
     **{f"keys of {name}": partial(table, model) for name, model in MODELS.items()},
     **{f"claims at {scale}": partial(claims, scale) for scale in ("demo", "small", "paper")},
     "benchmarks": benchmarks,
     "networks": networks,
+    "metrics": metrics,
 }
 
 

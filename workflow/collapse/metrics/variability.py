@@ -1,17 +1,83 @@
-"""Within-class variability, energies and accuracies, from class statistics (collapse.statistics.classes)."""
+"""Within-class variability against the distance between classes, from class statistics.
+
+`coordinates` (K, r): class means in the between-class subspace, NaN for an absent class; `within` (r, r): Sigma_W in
+the same basis; `count` (K,); `trace` (K,): mean squared distance of a class' activations to their mean; `width`: d.
+(collapse.statistics.classes). Each raises Undefined where it has no value.
+"""
 
 import numpy as np
+from scipy.spatial.distance import pdist
+
+from collapse.metrics.undefined import need
+
+RANK_TOLERANCE = 1e-10  # as in collapse.statistics.classes
 
 
-def nc1(spectrum: np.ndarray, within_spectrum: np.ndarray, num_classes: int) -> float:
-    """Tr(Sigma_W Sigma_B^+) / K = (1/K) sum_i (u_i^T Sigma_W u_i) / lambda_i. Papyan et al. 2020, Fig 6, with 1/K.
+def between(coordinates: np.ndarray, weights: np.ndarray, centre: np.ndarray | None = None) -> np.ndarray:
+    """sum_c p_c (mu_c - mu)(mu_c - mu)^T, (r, r), with weights p (K,) that sum to 1.
 
-    spectrum (r,) and within_spectrum (r,); NaN when Sigma_B has lost rank (r < K - 1): its pseudo-inverse then depends
-    on what is called zero.
+    mu is sum_c p_c mu_c, or `centre` (r,).
     """
-    if len(spectrum) < num_classes - 1:
-        return np.nan
-    return float((within_spectrum / spectrum).sum() / num_classes)
+    centred = coordinates - (weights @ coordinates if centre is None else centre)
+    return (centred * weights[:, None]).T @ centred
+
+
+def trace_ratio(within: np.ndarray, sigma_between: np.ndarray, rank: int) -> float:
+    """Tr(Sigma_W Sigma_B^+), both (r, r). Raises Undefined where Sigma_B has less than the expected rank: its
+    pseudo-inverse then depends on what is called zero (metrics.md, section 5).
+    """
+    need(rank > 0, "fewer than 2 classes")
+    need(len(within) >= rank, f"rank lost: class means span {len(within)} dimensions, not {rank}")
+    eigenvalues, vectors = np.linalg.eigh(sigma_between)
+    found = int((eigenvalues > RANK_TOLERANCE * eigenvalues[-1]).sum())
+    need(found >= rank, f"rank lost: class means span {found} dimensions, not {rank}")
+    kept = vectors[:, -rank:]
+    return float(((kept.T @ within @ kept).diagonal() / eigenvalues[-rank:]).sum())
+
+
+def nc1(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int, centre: str = "class") -> float:
+    """Tr(Sigma_W Sigma_B^+) / K over the K classes present, Sigma_B = (1/K) sum_c (mu_c - mu)(mu_c - mu)^T.
+
+    centre class: mu is the mean of the class means (Papyan et al. 2020, Fig 6; their code leaves out 1/K); sample: mu
+    is the sample mean (code of Zhu et al. 2021, Dang et al. 2023, Nguyen et al. 2023). They differ for unequal counts.
+    """
+    present = count > 0
+    equal = np.full(present.sum(), 1 / max(1, present.sum()))
+    middle = None if centre == "class" else count[present] / count.sum() @ coordinates[present]
+    sigma_between = between(coordinates[present], equal, middle)
+    return trace_ratio(within, sigma_between, min(present.sum() - 1, width)) / present.sum()
+
+
+def separation(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int) -> float:
+    """D = Tr(SS_w SS_b^+), SS_b = (1/n) sum_k n_k (mu_k - mu)(mu_k - mu)^T, mu the sample mean. He & Su 2023.
+
+    K times nc1 where the counts are equal.
+    """
+    present = count > 0
+    sigma_between = between(coordinates[present], count[present] / count.sum())
+    return trace_ratio(within, sigma_between, min(present.sum() - 1, width))
+
+
+def nc1_quotient(coordinates: np.ndarray, trace: np.ndarray, count: np.ndarray) -> float:
+    """Tr Sigma_W / Tr Sigma_B: no inverse, so defined at any rank. Tirer & Bruna 2022."""
+    present = count > 0
+    total = np.square(coordinates[present]).sum() / max(1, present.sum())
+    need(total > 0, "all class means coincide")
+    return float(count[present] @ trace[present] / count.sum() / total)
+
+
+def cdnv(coordinates: np.ndarray, trace: np.ndarray, count: np.ndarray) -> float:
+    """Class-distance normalised variance: mean over pairs of (v_i + v_j) / (2 ||mu_i - mu_j||^2).
+
+    Galanti et al. 2022.
+    """
+    present = count > 0
+    means, variances = coordinates[present], trace[present]
+    need(len(means) > 1, "fewer than 2 classes")
+    distances = pdist(means, "sqeuclidean")
+    need(bool((distances > 1e-24 * np.square(means).sum()).all()), "two class means coincide")
+    first, second = np.triu_indices(len(means), 1)
+    return float(((variances[first] + variances[second]) / (2 * distances)).mean())
 
 
 def global_mean(mean: np.ndarray, count: np.ndarray) -> np.ndarray:
@@ -20,14 +86,10 @@ def global_mean(mean: np.ndarray, count: np.ndarray) -> np.ndarray:
     return count[present] @ mean[present] / count.sum()
 
 
-def feature_energy(mean: np.ndarray, within_trace: np.ndarray, centre: np.ndarray) -> float:
+def feature_energy(mean: np.ndarray, trace: np.ndarray, centre: np.ndarray) -> float:
     """E_H of the layer-peeled model: (1/K) sum_k (1/n_k) sum_i ||h_ki - centre||^2, over the classes given.
 
-    mean (K, d), within_trace (K,), centre (d,). Fang et al. 2021, code: centre is the sample mean.
+    mean (K, d), trace (K,), centre (d,). Fang et al. 2021, code: centre is the sample mean.
     """
-    return float((within_trace + np.square(mean - centre).sum(1)).mean())
-
-
-def accuracy(correct: np.ndarray, count: np.ndarray) -> float:
-    """Fraction of the samples of these classes that the network labels rightly; NaN without samples."""
-    return float(correct.sum() / count.sum()) if count.sum() else np.nan
+    need(not np.isnan(trace).any(), "a class without samples")
+    return float((trace + np.square(mean - centre).sum(1)).mean())

@@ -1,5 +1,7 @@
 """From a run's checkpoints to its statistics file: the only stage that sees both networks and images."""
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,46 +10,75 @@ from torch import Tensor
 
 from collapse.files import write_tensors
 from collapse.models.network import Network
-from collapse.statistics.classes import class_statistics
-from collapse.training.run import load_checkpoint, load_images, load_run
+from collapse.statistics.network import network_statistics
+from collapse.statistics.sweep import Batch, Sweeps, batched
+from collapse.training.run import load_checkpoint, load_images, load_run, load_true_labels
 
 BATCH = 512
+# Samples that a train-mode batch norm sees at once (He & Su 2023, code: chunks of 100, in the stored order).
+TRAIN_MODE_BATCH = 100
+
+Samples = tuple[Tensor, ...]  # images, labels and, where some were changed, what they were
 
 
 def extract_run(folder: Path, dataset: Path, rows: np.ndarray, path: Path, device: torch.device) -> None:
     """Write the statistics of every checkpoint of the run in `folder` to `path`.
 
-    Tensors are named epoch-<e>/<split>/<layer>/<statistic> and epoch-<e>/classifier/{weight,bias}. Features are taken
-    in eval mode, over the train subset without repetition and over the whole test split. A failed run has none.
+    Tensors are named epoch-<e>/<what network_statistics calls them>; the metadata hold the recipe and the names of the
+    measured layers. A failed run has no tensors.
     """
     recipe, run = load_run(folder)
     tensors: dict[str, np.ndarray] = {}
+    metadata = {"status": run["status"], "reason": run["reason"], "recipe": recipe.model_dump_json()}
     if run["status"] == "ok":
-        splits = {split: load_images(recipe, dataset, split, chosen, device) for split, chosen in _splits(rows)}
+        train, test = (load_images(recipe, dataset, *which, device) for which in (("train", rows), ("test", None)))
+        if recipe.labels.noise or recipe.labels.latent:
+            train = (*train, load_true_labels(recipe, dataset, rows, device))
         for epoch, entry in run["checkpoints"].items():
             network = load_checkpoint(folder, recipe, entry).to(device).eval()
-            named = network_statistics(network, splits, recipe.num_labels())
+            named = checkpoint_statistics(network, train, test, recipe.num_labels())
             tensors |= {f"epoch-{int(epoch):04d}/{name}": tensor.cpu().numpy() for name, tensor in named.items()}
-    write_tensors(path, tensors, {"status": run["status"], "reason": run["reason"], "recipe_sha256": recipe.sha256()})
+            metadata["layers"] = " ".join(layer_names(network, network.measured))
+    write_tensors(path, tensors, metadata)
 
 
-def _splits(rows: np.ndarray) -> tuple[tuple[str, np.ndarray | None], ...]:
-    return ("train", rows), ("test", None)
+def checkpoint_statistics(network: Network, train: Samples, test: Samples, num_classes: int) -> dict[str, Tensor]:
+    """Statistics of a network in eval mode, on the train subset without repetition and on the whole test split."""
+    # A copy, so that the batch norms' running statistics stay as they are.
+    in_train_mode = copy.deepcopy(network).train()
+    return network_statistics(
+        head(network),
+        num_classes,
+        train=Sweeps(lambda: forward(network, train, BATCH)),
+        test=Sweeps(lambda: forward(network, test, BATCH)),
+        in_train_mode=Sweeps(lambda: forward(in_train_mode, train, TRAIN_MODE_BATCH)),
+        noisy=len(train) > 2,
+    )
 
 
-@torch.inference_mode()
-def network_statistics(
-    network: Network, splits: dict[str, tuple[Tensor, Tensor]], num_classes: int
-) -> dict[str, Tensor]:
-    """Statistics of the classifier, and per split those of the features and of the decisions."""
-    result = {
-        "classifier/weight": network.classifier.weight.double(),
-        "classifier/bias": network.classifier.bias.double(),
-    }
-    for split, (images, labels) in splits.items():
-        features = torch.cat([network.features(batch) for batch in images.split(BATCH)])
-        decisions = torch.cat([network.head(batch).argmax(1) for batch in features.split(BATCH)])
-        statistics = class_statistics(features, labels, num_classes)
-        result |= {f"{split}/features/{name}": tensor for name, tensor in statistics.items()}
-        result[f"{split}/network/correct"] = torch.bincount(labels[decisions == labels], minlength=num_classes)
-    return result
+def forward(network: Network, samples: Samples, size: int) -> Iterator[Batch]:
+    """What every batch of `size` samples leaves in the measured layers, the features and the logits."""
+    wanted = {*network.measured_inside, network.features_layer}
+    for images, *labels in batched(size, *samples):
+        outputs = network.activations(images)
+        *_, last = outputs.values()
+        logits = network.classifier(last)
+        named = zip(layer_names(network, tuple(outputs)), outputs.items(), strict=True)
+        found = {name: output for name, (layer, output) in named if layer in wanted}
+        yield Batch(found | {"logits": logits}, logits, *labels)
+
+
+def layer_names(network: Network, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of layers as the metrics call them: the features by that name."""
+    return tuple("features" if name == network.features_layer else name for name in names)
+
+
+def head(network: Network) -> dict[str, Tensor]:
+    """The linear head, as network_statistics takes it: its layers' weights, multiplied from the classifier inwards."""
+    layers = {name: layer.weight for name, layer in network.layers.items() if name.startswith("linear")}
+    product, bias = network.classifier.weight.detach().double(), network.classifier.bias
+    result = {"classifier": product, "bias": product.new_zeros(len(product)) if bias is None else bias.detach()}
+    for name, weight in reversed(layers.items()):
+        result[f"product/{name}"] = product
+        product = product @ weight.detach().double()
+    return result | {"product/features": product}

@@ -69,6 +69,14 @@ def load_images(
     return pixels, torch.from_numpy(labels).to(device)
 
 
+def load_true_labels(recipe: Recipe, dataset: Path, rows: np.ndarray, device: torch.device) -> Tensor:
+    """Labels (n,) of the train subset before noise and latent classes changed some of them."""
+    unchanged = recipe.labels.model_copy(update={"noise": 0.0, "latent": 0.0})
+    labels = read_split(dataset, "train")[1][rows]
+    num_classes = DATASETS[recipe.dataset].num_classes
+    return torch.from_numpy(changed_labels(labels, unchanged, num_classes, recipe.seeds.noise)).to(device)
+
+
 def train_run(recipe: Recipe, work: Work) -> None:
     """Train one recipe, or go on where an earlier call was cut off; the results stay in the state folder.
 

@@ -1,0 +1,251 @@
+"""The metrics of one network, as tidy rows, from its statistics (collapse.statistics.network)."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from collapse.metrics import answers, duality, geometry, memorization, orthogonal_frame, variability
+from collapse.metrics.groups import class_groups
+from collapse.metrics.layers import decay
+from collapse.metrics.undefined import Undefined
+from collapse.recipe import Recipe
+from collapse.theory import deep_linear
+
+Statistics = dict[str, np.ndarray]
+Metric = Callable[..., float]
+
+GEOMETRY: dict[str, Metric] = {
+    "cosine_mean": geometry.cosine_mean,
+    "equiangularity": geometry.equiangularity,
+    "maximal_angle": geometry.maximal_angle,
+    "equinorm": geometry.equinorm,
+    "equinorm_unbiased": partial(geometry.equinorm, ddof=1),
+}
+
+SHAPE: dict[str, Metric] = {
+    "nc2": geometry.simplex_distance,
+    "effective_rank": geometry.effective_rank,
+    "uniformity_log_mean": lambda rows: geometry.uniformity(rows)[0],
+    "uniformity_log_variance": lambda rows: geometry.uniformity(rows)[1],
+    "uniformity_riesz_mean": lambda rows: geometry.uniformity(rows, "riesz")[0],
+    "uniformity_riesz_variance": lambda rows: geometry.uniformity(rows, "riesz")[1],
+}
+
+LINEAR_MAP = GEOMETRY | SHAPE | {"nc2_orthogonal": geometry.orthogonal_distance}
+
+
+class Row(NamedTuple):
+    """One value. `classes` is all, or the first and last class of a contiguous group, as 7-9.
+
+    bn_mode says how batch norms worked: eval, or train, on chunks of 100; - where there is no sample. `reason` says why
+    a value is missing (NaN).
+    """
+
+    split: str
+    layer: str
+    bn_mode: str
+    classes: str
+    metric: str
+    value: float
+    reason: str = ""
+
+
+class At(NamedTuple):
+    """Where values belong: the first columns of their rows."""
+
+    split: str
+    layer: str
+    bn_mode: str
+    classes: str = "all"
+
+    def row(self, name: str, metric: Metric, *arguments: object) -> Row:
+        """Row of a metric of these arguments; NaN with its reason where it is undefined."""
+        try:
+            return Row(*self, name, metric(*arguments))
+        except Undefined as undefined:
+            return Row(*self, name, np.nan, str(undefined))
+
+    def rows(self, metrics: dict[str, Metric], *arguments: object) -> Iterator[Row]:
+        """Rows of several metrics of the same arguments."""
+        return (self.row(name, metric, *arguments) for name, metric in metrics.items())
+
+
+def network_rows(tensors: Statistics, layers: list[str], recipe: Recipe | None = None) -> Iterator[Row]:
+    """Every metric that applies. `layers` names the measured ones, in order, over which a decay is fitted.
+
+    With the recipe of a deep linear head's training, its distances from the optimum are among them.
+    """
+    products = _below(tensors, "head/product")
+    yield from classifier_rows(tensors["head/classifier"])
+    yield from classifier_group_rows(tensors["head/classifier"])
+    yield from product_rows(products["features"])
+    separations: dict[tuple[str, str], dict[str, float]] = {}
+    for (split, bn_mode, layer), found in layer_statistics(tensors).items():
+        at = At(split, layer, bn_mode)
+        rows = list(layer_rows(found, at))
+        separations.setdefault((split, bn_mode), {})[layer] = next(r.value for r in rows if r.metric == "separation")
+        yield from rows
+        if "mean" in found:
+            yield from group_rows(found, at)
+            yield from duality_rows(found, products[layer], at)
+        if layer == "features" and bn_mode == "eval":
+            yield from bias_rows(found, products["features"], tensors["head/bias"], at)
+            if split == "train" and recipe is not None:
+                yield from optimum_rows(found, products["features"], recipe, at)
+    for (split, bn_mode), values in separations.items():
+        yield from decay_rows([values[layer] for layer in layers if layer in values], split, bn_mode)
+    for split in ("train", "test"):
+        if f"{split}/answers/count" in tensors:
+            yield from answer_rows(_below(tensors, f"{split}/answers"), split)
+    if "other/mean" in tensors:
+        means, at = tensors["train/eval/features/mean"], At("train", "features", "eval")
+        yield at.row("ood_orthogonality", duality.ood_orthogonality, means, tensors["other/mean"])
+    if "train/corruption/count" in tensors:
+        yield from corruption_rows(tensors)
+
+
+def layer_statistics(tensors: Statistics) -> dict[tuple[str, str, str], Statistics]:
+    """Statistics of every measured layer, by split, bn_mode and layer."""
+    keys = dict.fromkeys(tuple(name.split("/")[:3]) for name in tensors if name.endswith("/coordinates"))
+    return {key: _below(tensors, "/".join(key)) for key in keys}
+
+
+def classifier_rows(weight: np.ndarray) -> Iterator[Row]:
+    """Geometry of the classifier (K, d)."""
+    yield from At("-", "classifier", "-").rows(LINEAR_MAP, weight)
+
+
+def classifier_group_rows(weight: np.ndarray) -> Iterator[Row]:
+    """Geometry of groups of classes of the classifier (K, d)."""
+    for name, group in class_groups(len(weight)).items():
+        at = At("-", "classifier", "-", name)
+        if name != "all" and len(weight[group]) > 1:
+            yield from at.rows(GEOMETRY, weight[group])
+        yield at.row("energy", geometry.energy, weight[group])
+
+
+def product_rows(product: np.ndarray) -> Iterator[Row]:
+    """Geometry of the linear map (K, d) from the features to the logits: of a single classifier, the classifier's."""
+    yield from At("-", "head", "-").rows(LINEAR_MAP, product)
+
+
+def layer_rows(found: Statistics, at: At) -> Iterator[Row]:
+    """Variability of a layer, and the geometry of its class means."""
+    coordinates, count = found["coordinates"], found["count"]
+    scatter = coordinates, found["within"], count, found["width"]
+    yield at.row("nc1", variability.nc1, *scatter)
+    yield at.row("nc1_sample_mean", partial(variability.nc1, centre="sample"), *scatter)
+    yield at.row("nc1_sum", lambda *given: variability.nc1(*given) * (count > 0).sum(), *scatter)
+    yield at.row("separation", variability.separation, *scatter)
+    yield at.row("nc1_quotient", variability.nc1_quotient, coordinates, found["trace"], count)
+    yield at.row("cdnv", variability.cdnv, coordinates, found["trace"], count)
+    present = count > 0
+    yield at.row("within_trace", answers.fraction, (found["trace"] * count)[present], count)
+    yield Row(*at, "rank_between", float(len(found["spectrum"])))
+    yield at.row("ncc_mismatch", lambda *given: 1 - answers.fraction(*given), found["agree"], count)
+    yield at.row("ncc_accuracy", answers.fraction, found["right"], count)
+    # The origin of the coordinates is the mean of the class means.
+    yield from at.rows({f"{name}_class_centred": metric for name, metric in GEOMETRY.items()}, coordinates)
+    sample_centred = coordinates - variability.global_mean(coordinates, count)
+    yield from at.rows(GEOMETRY | SHAPE, sample_centred)
+
+
+def group_rows(found: Statistics, at: At) -> Iterator[Row]:
+    """Geometry of groups of class means, centred by the sample mean of all classes (Fang et al. 2021, code)."""
+    centre = variability.global_mean(found["coordinates"], found["count"])
+    for name, group in class_groups(len(found["count"])).items():
+        here, means = at._replace(classes=name), found["coordinates"][group]
+        if name != "all" and len(means) > 1:
+            yield from here.rows(GEOMETRY, means - centre)
+        yield here.row("energy", variability.feature_energy, means, found["trace"][group], centre)
+
+
+def duality_rows(found: Statistics, weight: np.ndarray, at: At) -> Iterator[Row]:
+    """Weights (K, d) behind a layer against its class means."""
+    mean, count = found["mean"], found["count"]
+    present = mean[count > 0]
+    centred = mean - variability.global_mean(mean, count)
+    class_centred = mean - (present.mean(0) if len(present) else np.nan)
+    yield at.row("nc2_orthogonal", geometry.orthogonal_distance, mean)
+    yield at.row("self_duality", duality.self_duality, weight, centred)
+    yield at.row("self_duality_class_centred", duality.self_duality, weight, class_centred)
+    yield at.row("alignment_distance", duality.alignment_distance, weight, centred)
+    yield at.row("alignment_distance_raw", duality.alignment_distance, weight, mean)
+    yield at.row("nc3", duality.simplex_duality, weight, centred)
+    yield at.row("nc3_orthogonal", duality.orthogonal_duality, weight, mean)
+    yield at.row("uniform_duality", duality.uniform_duality, weight, centred)
+
+
+def bias_rows(found: Statistics, product: np.ndarray, bias: np.ndarray, at: At) -> Iterator[Row]:
+    """Whether the bias undoes what the sample mean of the features gives."""
+    mean = variability.global_mean(found["mean"], found["count"])
+    yield at.row("nc4", duality.bias_collapse, product, bias, mean)
+    yield at.row("nc4_minus", partial(duality.bias_collapse, sign=-1), product, bias, mean)
+
+
+def optimum_rows(found: Statistics, product: np.ndarray, recipe: Recipe, at: At) -> Iterator[Row]:
+    """Distances of a deep linear head from its optimum, at the decays of the objective that was trained, and as the
+    reference code takes them (Dang et al. 2023).
+    """
+    protocol, num_classes = recipe.protocol, len(product)
+    factor = MSE_FACTORS.get(protocol.loss)
+    if not protocol.separate_decay or factor is None or not protocol.weight_decay or not protocol.feature_decay:
+        return
+    layers, count = recipe.options().linear_layers, found["count"]
+    if not count.all():
+        return
+    # The features are penalised batch by batch: the objective is that of as many samples as a batch has.
+    samples = count * min(1.0, protocol.batch_size / count.sum())
+    for suffix, scale in (("", factor(num_classes)), ("_code", 1.0)):
+        decays = protocol.weight_decay * scale, protocol.feature_decay * scale
+        p, shift = deep_linear.spectrum(samples, *decays, layers), samples.sum() * decays[1]
+        mean = found["mean"]
+        yield at.row(f"gof_nc2_w{suffix}", orthogonal_frame.gof_nc2_w, product, p)
+        yield at.row(f"gof_nc2_h{suffix}", orthogonal_frame.gof_nc2_h, mean, p, shift)
+        yield at.row(f"gof_nc3{suffix}", orthogonal_frame.gof_nc3, product, mean, p, shift)
+        yield at.row(f"gof_alignment{suffix}", orthogonal_frame.gof_alignment, product, mean, p, shift)
+        yield at.row(f"gof_ratio{suffix}", orthogonal_frame.gof_ratio, product, mean, p, shift)
+
+
+# Times what the decays of each loss are those of ||P H - Y||^2 / (2N), for K classes.
+MSE_FACTORS: dict[str, Callable[[int], float]] = {
+    "mse": lambda num_classes: num_classes / 2,
+    "half_mse": lambda num_classes: num_classes,
+    "mse_per_sample": lambda num_classes: 1.0,
+}
+
+
+def decay_rows(separations: list[float], split: str, bn_mode: str) -> Iterator[Row]:
+    """The law of data separation over the measured layers, in order."""
+    at = At(split, "layers", bn_mode)
+    for name in ("ratio", "r", "r2"):
+        yield at.row(f"decay_{name}", lambda values, name=name: getattr(decay(values), name), separations)
+
+
+def answer_rows(found: Statistics, split: str) -> Iterator[Row]:
+    """Accuracy and loss, of all classes and of groups, and calibration."""
+    for name, group in class_groups(len(found["count"])).items():
+        at = At(split, "network", "eval", name)
+        yield at.row("accuracy", answers.fraction, found["correct"][group], found["count"][group])
+        yield at.row("loss", answers.fraction, found["loss"][group], found["count"][group])
+    bins = found["bin_count"], found["bin_correct"], found["bin_confidence"]
+    yield At(split, "network", "eval").row("calibration_error", answers.calibration_error, *bins)
+
+
+def corruption_rows(tensors: Statistics) -> Iterator[Row]:
+    """What became of the train samples whose label was changed."""
+    found, at = _below(tensors, "train/corruption"), At("train", "features", "eval")
+    count, distance = found["count"], found["distance_test"]
+    means = tensors["test/eval/features/mean"]
+    samples = int(tensors["train/answers/count"].sum())
+    yield at.row("memorization", memorization.memorization, distance, count)
+    yield at.row("memorization_clean", memorization.memorization, found["distance_clean"], count)
+    yield at.row("memorization_relative", memorization.relative_memorization, distance, count, means)
+    yield at.row("memorization_fraction", memorization.memorized_fraction, distance, count, means, samples)
+    yield at.row("corruption_bias", memorization.corruption_bias, found["pull"], count)
+
+
+def _below(tensors: Statistics, prefix: str) -> Statistics:
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}

@@ -1,0 +1,121 @@
+"""Statistics of a split: of every layer's activations, of the network's answers, of the samples with wrong labels."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from collapse.statistics.classes import Measured, Moments, Scatter, Subspace
+from collapse.statistics.sweep import Batch
+
+BINS = 15  # of the expected calibration error (Guo et al. 2017)
+
+
+class Layers:
+    """Statistics of a split's layers: `spaces` by layer after the first sweep, `measured` after the second.
+
+    `agree` and `right` (K,) by layer: samples whose nearest class mean is the network's answer, and their label. The
+    means are those of `reference`, the train split's layers; without it the split's own.
+    """
+
+    def __init__(self, batches: Iterable[Batch], num_classes: int, reference: "Layers | None" = None):
+        self.num_classes = num_classes
+        self.spaces = self._spaces(batches)
+        self.agree: dict[str, Tensor] = {}
+        self.right: dict[str, Tensor] = {}
+        self.measured: dict[str, Measured] = {}
+        self._scatter(batches, reference)
+
+    def _spaces(self, batches: Iterable[Batch]) -> dict[str, Subspace]:
+        moments: dict[str, Moments] = {}
+        dtypes: dict[str, torch.dtype] = {}
+        for batch in batches:
+            for name, activations in batch.activations.items():
+                if name not in moments:
+                    moments[name] = Moments(self.num_classes, activations[0].numel(), activations.device)
+                    dtypes[name] = torch.promote_types(activations.dtype, torch.float32)
+                moments[name].add(activations, batch.labels)
+        return {name: Subspace(moment.mean, moment.count, dtypes[name]) for name, moment in moments.items()}
+
+    def _scatter(self, batches: Iterable[Batch], reference: "Layers | None") -> None:
+        scatters = {name: Scatter(space) for name, space in self.spaces.items()}
+        # Another split's means: a scatter about them, of which only the nearest means are wanted.
+        others = {name: Scatter(space) for name, space in reference.spaces.items()} if reference else scatters
+        for batch in batches:
+            answers = batch.logits.argmax(1)
+            for name, activations in batch.activations.items():
+                nearest = others[name].add(activations, batch.labels, nearest=True)
+                if reference:
+                    scatters[name].add(activations, batch.labels)
+                for counts, said in ((self.agree, answers), (self.right, batch.labels)):
+                    found = torch.bincount(batch.labels[nearest == said], minlength=self.num_classes)
+                    counts[name] = counts.get(name, 0) + found
+        self.measured = {name: scatter.finish() for name, scatter in scatters.items()}
+
+    def tensors(self, with_mean: Iterable[str]) -> dict[str, Tensor]:
+        """By name, layer/statistic; the means themselves only of the layers `with_mean`: elsewhere coordinates do."""
+        with_mean, result = set(with_mean), {}
+        for name, measured in self.measured.items():
+            found = vars(measured) | {"agree": self.agree[name], "right": self.right[name]}
+            found["width"] = torch.tensor(measured.mean.shape[1])
+            if name not in with_mean:
+                del found["mean"]
+            result |= {f"{name}/{key}": value for key, value in found.items()}
+        return result
+
+
+def answers(batches: Iterable[Batch], num_classes: int) -> dict[str, Tensor]:
+    """What the network answers: correct (K,) and cross-entropy loss (K,) by class, and for each of 15 equal bins of the
+    largest softmax probability how many fall into it, how many of these are right, and their probabilities' sum.
+    """
+    result: dict[str, Tensor] = {}
+    for batch in batches:
+        logits = batch.logits.double()
+        confidence, answer = logits.softmax(1).max(1)
+        right = (answer == batch.labels).double()
+        bins = (confidence * BINS).long().clamp(max=BINS - 1)
+        found = {
+            "count": torch.bincount(batch.labels, minlength=num_classes),
+            "correct": _sums(batch.labels, right, num_classes),
+            "loss": _sums(batch.labels, F.cross_entropy(logits, batch.labels, reduction="none"), num_classes),
+            "bin_count": torch.bincount(bins, minlength=BINS),
+            "bin_correct": _sums(bins, right, BINS),
+            "bin_confidence": _sums(bins, confidence, BINS),
+        }
+        result = {key: result.get(key, 0) + value for key, value in found.items()}
+    return result
+
+
+def _sums(index: Tensor, values: Tensor, size: int) -> Tensor:
+    return torch.zeros(size, dtype=torch.float64, device=values.device).index_add_(0, index, values)
+
+
+def corruption(batches: Iterable[Batch], layer: str, test_mean: Tensor) -> dict[str, Tensor]:
+    """The samples of a noisy train split whose label was changed, by true class; empty where there is none.
+
+    count (K,); distance_test (K,), the sum of their distances to the true class' mean over the test split (K, d);
+    distance_clean (K,), the same to the mean of the class' unchanged train samples; pull (K,), the sum of
+    <h - mu_true, mu_label - mu_true> / |mu_label - mu_true|^2 with the means of unchanged samples: 0 where a changed
+    sample lies with its true class, 1 with that of its label. Nguyen et al. 2023, Section 3 and code.
+    """
+    classes, width = test_mean.shape
+    moments = Moments(classes, width, test_mean.device)
+    for batch in batches:
+        kept = batch.labels == batch.true_labels
+        moments.add(batch.activations[layer][kept], batch.labels[kept])
+    clean, result = moments.mean, {}
+    for batch in batches:
+        changed = batch.labels != batch.true_labels
+        true, label = batch.true_labels[changed], batch.labels[changed]
+        features = batch.activations[layer][changed].flatten(1).double()
+        direction = clean[label] - clean[true]
+        pull = ((features - clean[true]) * direction).sum(1) / direction.square().sum(1)
+        found = {
+            "count": torch.bincount(true, minlength=classes),
+            "distance_test": _sums(true, (features - test_mean[true]).norm(dim=1), classes),
+            "distance_clean": _sums(true, (features - clean[true]).norm(dim=1), classes),
+            "pull": _sums(true, pull, classes),
+        }
+        result = {key: result.get(key, 0) + value for key, value in found.items()}
+    return result
