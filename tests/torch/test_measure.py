@@ -47,7 +47,7 @@ def model():
 
 def data(n=90, k=3):
     generator = torch.Generator().manual_seed(1)
-    return torch.randn(n, 1, 4, 4, generator=generator), torch.arange(n) % k
+    return torch.randn(n, 1, 4, 4, generator=generator), torch.arange(n) % 4 % k  # twice as many of class 0
 
 
 def loader(images, labels, size=16):
@@ -56,7 +56,7 @@ def loader(images, labels, size=16):
 
 def test_a_models_table_holds_the_metrics_of_its_own_features():
     network, (images, labels) = model().train(), data()
-    table = collapse.measure(network, loader(images, labels), loader(images[:30], labels[:30]), layers=["0", "3"])
+    table = collapse.measure(network, loader(images, labels), loader(images[:29], labels[:29]), layers=["0", "3"])
     assert network.training
     found = values(table)
     network.eval()
@@ -70,12 +70,13 @@ def test_a_models_table_holds_the_metrics_of_its_own_features():
     within = (h - means[labels]).T @ (h - means[labels]) / len(h)
     between = centred.T @ centred / 3
     nc1 = np.trace(within @ np.linalg.pinv(between, rcond=1e-10, hermitian=True)) / 3
-    assert found[*at, "nc1"] == pytest.approx(nc1, rel=1e-6)
+    assert found[*at, "nc1_sample_mean"] == pytest.approx(nc1, rel=1e-6)
+    assert found[*at, "within_trace"] == pytest.approx(np.trace(within), rel=1e-6)
     assert found["-", "classifier", "-", "all", "nc2"] == pytest.approx(geometry.simplex_distance(weight), abs=1e-9)
     nearest = np.linalg.norm(h[:, None] - means, axis=2).argmin(1)
     assert found[*at, "ncc_mismatch"] == pytest.approx((nearest != logits.argmax(1).numpy()).mean())
     tested = ("test", "features", "eval", "all", "ncc_mismatch")
-    assert found[tested] == pytest.approx((nearest != logits.argmax(1).numpy())[:30].mean())  # by the train means
+    assert found[tested] == pytest.approx((nearest != logits.argmax(1).numpy())[:29].mean())  # by the train means
     right = (logits.argmax(1) == labels).double().mean().item()
     assert found["train", "network", "eval", "all", "accuracy"] == pytest.approx(right)
     loss = nn.functional.cross_entropy(logits, labels).item()
@@ -100,14 +101,15 @@ def test_the_batches_do_not_matter():
 def test_train_mode_uses_the_batch_and_leaves_the_model_as_it_was():
     network, (images, labels) = model().eval(), data()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    found = values(collapse.measure(network, loader(images, labels, 45), layers=["3"], train_mode=True))
+    # Layer 2, which a ReLU then overwrites.
+    found = values(collapse.measure(network, loader(images, labels, 45), layers=["2"], train_mode=True))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not network.training
-    halves = [nn.Sequential(*model()[:4]).train()(part).detach() for part in images.split(45)]
+    halves = [nn.Sequential(*model()[:3]).train()(part).detach() for part in images.split(45)]
     direct = values(collapse.measure(nn.Sequential(nn.Linear(12, 3)), [(torch.cat(halves), labels)]))
     at = ("train", "features", "eval", "all", "separation")
-    assert found["train", "3", "train", "all", "separation"] == pytest.approx(direct[at], rel=1e-5)
-    assert found["train", "3", "eval", "all", "separation"] != pytest.approx(direct[at], rel=1e-2)
+    assert found["train", "2", "train", "all", "separation"] == pytest.approx(direct[at], rel=1e-5)
+    assert found["train", "2", "eval", "all", "separation"] != pytest.approx(direct[at], rel=1e-2)
 
 
 def test_other_data_is_compared_with_the_class_means():
@@ -169,7 +171,9 @@ def run_statistics():
     images = torch.randn(150, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     true = torch.arange(150) % 10
     labels = torch.where(torch.arange(150) % 3 == 0, (true + 1) % 10, true)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
     tensors = checkpoint_statistics(network, (images, labels, true), (images[:50], true[:50]), 10)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     return network, images, labels, true, {name: tensor.numpy() for name, tensor in tensors.items()}
 
 

@@ -158,6 +158,7 @@ def test_duality_is_invariant_to_a_common_rotation_class_order_and_scale(seed, s
     ("metric", "arguments", "reason"),
     [
         (geometry.cosine_mean, [np.array([[1.0, 0], [0, 0]])], "a vector is zero"),
+        (geometry.cosine_mean, [np.array([[1.0, 0], [0, 1], [1e-14, -1e-15]])], "a vector is zero"),
         (geometry.cosine_mean, [np.ones((1, 4))], "fewer than 2 classes"),
         (geometry.cosine_mean, [np.array([[1.0], [np.nan]])], "a class without samples"),
         (geometry.equinorm, [np.zeros((3, 4))], "every vector is zero"),

@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist
 
 from collapse.metrics.undefined import need, need_rows
 
-COINCIDENT = 1e-12  # distance of two unit vectors below which it is rounding
+COINCIDENT = 1e-12  # relative to the vectors: a distance or a length below it is rounding
 
 
 def cosines(rows: np.ndarray) -> np.ndarray:
@@ -23,7 +23,7 @@ def directions(rows: np.ndarray) -> np.ndarray:
     """Rows (K, d) at unit length."""
     need_rows(rows, 2)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    need(norms.all(), "a vector is zero")
+    need(bool((norms > COINCIDENT * norms.max()).all()), "a vector is zero")
     return rows / norms
 
 

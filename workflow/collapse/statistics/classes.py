@@ -67,7 +67,6 @@ class Subspace:
         centre = means.mean(0)
         centred = means - centre
         scale = means.norm(dim=1).max() if len(means) else torch.zeros((), device=mean.device)
-        centred = centred * (centred.norm(dim=1, keepdim=True) > EQUAL_TOLERANCE * scale)
         gram = centred @ centred.T / max(1, len(means))
         eigenvalues, vectors = torch.linalg.eigh(gram)
         largest = eigenvalues[-1] if len(eigenvalues) else torch.zeros((), device=mean.device)
