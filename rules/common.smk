@@ -145,8 +145,11 @@ def tables_of_figure(wildcards):
     return [f"{RESULTS}/tables/{wildcards.paper}/{table}.csv" for table in tables]
 
 
-def file_sha256(path):
-    """Checksum of a small file of the project."""
+def script_sha256(paper, figure):
+    """Checksum of a figure's script."""
+    path = ROOT / "workflow" / "figures" / paper / f"{figure}.py"
+    if not path.exists():
+        raise WorkflowError(f"{path} is missing: every figure of config/papers/{paper}.yaml needs one, with draw(table)")
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

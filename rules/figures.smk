@@ -39,8 +39,9 @@ rule render:
         "../envs/figures.yaml"
     params:
         # Redrawn when its script changes, wherever the project lies.
-        script=lambda wildcards: file_sha256(ROOT / "workflow" / "figures" / wildcards.paper / f"{wildcards.figure}.py"),
+        script=lambda wildcards: script_sha256(wildcards.paper, wildcards.figure),
         title=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].title,
+        note=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].note,
         reference=lambda wildcards: PLANS[wildcards.paper].paper.reference,
         cut=lambda wildcards: PLANS[wildcards.paper].plan.cut,
     shell:

@@ -88,6 +88,29 @@ def test_cosines_are_those_of_the_balanced_factor_of_the_logits(ratio):
     assert solution.cos_minor == pytest.approx(cosines[8, 9], abs=1e-12)
 
 
+@pytest.mark.parametrize(("k_major", "k_minor"), [(5, 5), (7, 3), (3, 7)])
+def test_norms_are_those_of_the_balanced_factor_of_the_logits(k_major, k_minor):
+    """In units of sqrt(E_W), whose mean square over classes is 1; the majority's are longer."""
+    solution = solve(k_major, k_minor, 5, 20)
+    left, values, _ = np.linalg.svd(full_logits(k_major, k_minor, solution).T)
+    squares = np.diag(left * values @ left.T)
+    norms = np.sqrt(squares / squares.mean())
+    assert solution.norm_major == pytest.approx(norms[0], abs=1e-12)
+    assert solution.norm_minor == pytest.approx(norms[-1], abs=1e-12)
+    assert solution.norm_minor < 1 < solution.norm_major
+    assert solve(7, 3, 5, math.inf).norm_minor == 0
+
+
+def test_oversampling_to_balance_restores_the_simplex_and_weighs_like_the_ratio():
+    for k_major, k_minor, energy, ratio in random_settings(100):
+        restored = solve(k_major, k_minor, energy, ratio, oversampling=ratio)
+        assert restored.cos_minor == pytest.approx(simplex_cosine(k_major + k_minor), abs=1e-12)
+        assert restored.norm_minor == pytest.approx(1, abs=1e-12)
+    assert solve(7, 3, 30, 60, oversampling=4) == solve(7, 3, 30, 15)
+    with pytest.raises(ValueError, match="oversampling must be positive and at most the ratio, not 5"):
+        solve(5, 5, 5, 4, oversampling=5)
+
+
 def test_newton_has_the_derivatives_of_its_equations():
     """Wrong ones would only cost time, for the brackets hold: central differences, below and above price ratio = 1."""
     model, log_price, tilt = layer_peeled._model(7, 3, 10), np.array([-3.0, -3.0]), np.array([-0.4, -0.2])
@@ -159,6 +182,17 @@ def test_collapse_threshold_is_its_own_fixed_point():
         others = np.exp(logits[1:] - logits[0])
         one_minus_p_s, p_o = others.sum() / (1 + others.sum()), others[0] / (1 + others.sum())
         assert ratio == pytest.approx(1 / (one_minus_p_s + p_o), rel=1e-8)
+
+
+def test_collapse_threshold_is_where_the_optimum_collapses():
+    """Bisection on the status of the optimum, which knows nothing of the fixed point."""
+    for k_major, k_minor, energy, _ in random_settings(50):
+        r0 = collapse_threshold(k_major, k_minor, energy)
+        low, high = 1.0, 10 * r0
+        while high / low > 1 + 1e-7:
+            middle = math.sqrt(low * high)
+            low, high = (middle, high) if solve(k_major, k_minor, energy, middle).status == "ok" else (low, middle)
+        assert high == pytest.approx(r0, rel=1e-6)
 
 
 def test_multipliers_and_thresholds_agree_on_the_status():

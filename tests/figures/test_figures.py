@@ -18,6 +18,25 @@ def measured(**columns):
 
 
 TABLES = {
+    "layer_peeled/fig2": (
+        measured(weight_decay=[0.005, 0.005, 0.01, 0.01], k_major=7, ratio=[1, float("inf")] * 2,
+                 **{f"cos_{name}_mean": [-0.1, None] * 2 for name in ("own", "balanced")},
+                 **{f"cos_{name}_std": [0.1, None] * 2 for name in ("own", "balanced")}),
+    ),
+    "layer_peeled/fig5": (
+        measured(n_minor=2, minority_test_accuracy_mean=[0.7, 0.1] * 2, minority_test_accuracy_std=0.1),
+    ),
+    "layer_peeled/table1": (
+        measured(**{f"{name}_test_accuracy_{how}": [0.3, 0.5] * 2
+                    for name in ("minority", "overall") for how in ("mean", "std")}),
+    ),
+    "layer_peeled/balanced": (
+        pd.DataFrame({"dataset": ["digits"], "model": "mlp", "n": 3} | {
+            f"{name}_{how}": 0.01 for how in ("mean", "std") for name in (
+                "train_accuracy", "alignment_distance", "nc1",
+                *(f"{kind}_{of}" for kind in ("equinorm", "equiangularity", "maximal_angle")
+                  for of in ("classifiers", "means")))}),
+    ),
     "layer_peeled/fig3": (
         pd.DataFrame(
             {"k_major": 7, "k_minor": 3, "e_h": 5, "e_w": 1, "ratio": [1, 10, 100], "cos_minor": [-0.1, 1, None],

@@ -6,6 +6,8 @@ import pytest
 from collapse.claims import check
 from collapse.paper import Claim, Column, TableSpec
 from collapse.tables import seeds_table, summary
+from collapse.theory.layer_peeled import solve
+from collapse.theory.predictions import layer_peeled
 
 SPEC = TableSpec.model_validate(
     {
@@ -101,3 +103,32 @@ def test_a_claim_on_a_failed_run_is_inconclusive(runs):
     row = check("c", claim, seeds_table(SPEC, runs), axes, "demo")
     assert row["verdict"] == "inconclusive"
     assert "a run failed" in row["reason"]
+
+
+def test_the_layer_peeled_model_is_solved_at_the_energies_measured(runs):
+    """At those of the run itself, and of the run with R = 1 and the same seed; at R = inf those of the majority."""
+    energies = {"0-6": 7.0, "0-2": 3.0}
+    for path in runs.rglob("metrics.csv"):
+        ratio = float(path.parts[-3].split("ratio-")[1])
+        rows = [f"2,train,features,eval,{classes},energy,{2 * value}" for classes, value in energies.items()]
+        # No mean over all classes where one has no samples.
+        rows += ["2,-,classifier,-,all,energy,0.5", f"2,train,features,eval,all,energy,{ratio if ratio < 99 else ''}"]
+        with path.open("a") as file:
+            file.write("\n".join(rows) + "\n")
+    spec = {
+        "grid": SPEC.grid.model_dump() | {"blocks": [SPEC.grid.blocks[0] | {"k_major": [7]}]},
+        "axes": ["dataset", "k_major", "ratio"],
+        "columns": {
+            "e_h": {"metric": "energy"},
+            "e_h_major": {"metric": "energy", "classes": "majority"},
+            "e_w": {"metric": "energy", "layer": "classifier", "split": "-"},
+        },
+        "predictions": {"own": {"theory": "layer_peeled"}, "balanced": {"theory": "layer_peeled", "at": {"ratio": 1}}},
+    }
+    table = seeds_table(TableSpec.model_validate(spec), runs).set_index(["ratio", "seed"])
+    assert table.own[1, 0] == pytest.approx(-1 / 9)
+    assert table.own[70, 1] == pytest.approx(float(solve(7, 3, 70 * 0.5, 70).cos_minor), abs=1e-12)
+    assert table.balanced[70, 1] == pytest.approx(float(solve(7, 3, 1 * 0.5, 70).cos_minor), abs=1e-12, nan_ok=True)
+    values = {"k_major": 7, "ratio": "inf", "oversampling": 1, "e_h": math.nan, "e_h_major": 100.0, "e_w": 0.5}
+    assert layer_peeled(values, 10) == float(solve(7, 3, 100 * 0.7 * 0.5, math.inf).cos_minor)
+    assert math.isnan(layer_peeled(values | {"e_w": math.nan}, 10))

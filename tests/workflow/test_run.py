@@ -8,7 +8,7 @@ import pytest
 from tests.workflow.project import TINY, Project
 
 RUNS = "results/demo/runs/layer_peeled/digits/mlp"
-ONE_RUN = f"{RUNS}/majority-7x140_ratio-70_oversampling-5/seed-1"
+ONE_RUN = f"{RUNS}/majority-7x140_ratio-70_oversampling-5_decay-0.01/seed-1"
 DOWNSTREAM = {"tabulate": 1, "check_claims": 1, "render": 1}
 
 
@@ -49,7 +49,9 @@ def test_every_stage_leaves_its_file(finished):
 
 def test_progress_is_in_the_terminal_and_in_the_log(finished):
     log = finished.folder / "results/demo/logs/train/layer_peeled/digits/mlp"
-    line = next(line for line in (log / "majority-7x140_ratio-70_oversampling-5.log").read_text().splitlines())
+    line = next(
+        line for line in (log / "majority-7x140_ratio-70_oversampling-5_decay-0.01.log").read_text().splitlines()
+    )
     assert all(word in line for word in ("epoch", "loss", "accuracy", "left"))
     assert line in finished.log
 

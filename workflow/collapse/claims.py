@@ -16,6 +16,8 @@ REDUCTIONS: dict[str, Callable[[pd.Series], float]] = {
     "min_step": lambda values: values.diff().min(),
     "max_step": lambda values: values.diff().max(),
     "range": lambda values: values.iloc[-1] - values.iloc[0],
+    "gain": lambda values: values.max() - values.iloc[0],
+    "drop": lambda values: values.max() - values.iloc[-1],
 }
 
 

@@ -10,7 +10,7 @@ from collapse.grid import AXES, Axes, Grid, Point, combinations, fields
 from collapse.metrics.names import METRICS
 from collapse.recipe import Protocol, Recipe
 from collapse.strict import ConfigError, Strict, one_of, read_yaml, validate
-from collapse.theory.names import SOLVERS
+from collapse.theory.names import PREDICTIONS, SOLVERS
 
 SCALES = ("demo", "small", "paper")
 NAME = r"^[a-z][a-z0-9_]*$"
@@ -37,11 +37,26 @@ class Column(Strict):
         return one_of("metric", metric, METRICS)
 
 
+class Prediction(Strict):
+    """A column that a theory computes for each run, from measured columns of the table and its axes."""
+
+    theory: str = Field(description="layer_peeled: minority cosine at the energies e_h, e_h_major, e_w")
+    at: dict[str, Any] = Field(
+        {}, description="axis: value of the run (of the same seed, the other axes equal) that is measured instead"
+    )
+
+    @field_validator("theory")
+    @classmethod
+    def _known(cls, theory: str) -> str:
+        return one_of("theory", theory, PREDICTIONS)
+
+
 class Table(Strict):
     """A tidy table: measured on runs (columns) or computed from theory (solver)."""
 
     title: str = Field(description="one line, for the report")
     columns: dict[str, Column] = Field({}, description="measured columns; each gets _mean and _std over the seeds")
+    predictions: dict[str, Prediction] = Field({}, description="columns computed from the measured ones by a theory")
     axes: tuple[str, ...] = Field(
         description="columns that say which point a row is; claims select and compare by them"
     )
@@ -56,6 +71,11 @@ class Table(Strict):
         else:
             for axis in self.axes:
                 one_of("axis", axis, sorted(AXES))
+            for prediction in self.predictions.values():
+                for column in PREDICTIONS[prediction.theory]:
+                    one_of(f"column for theory {prediction.theory}", column, self.columns)
+                for axis in prediction.at:
+                    one_of("axis in at", axis, self.axes)
         return self
 
 
@@ -63,6 +83,7 @@ class Figure(Strict):
     """A published figure; workflow/figures/<paper>/<figure>.py draws it from its tables."""
 
     title: str = Field(description="one line, for the report")
+    note: str = Field("", description="what a reader has to know to read it rightly, for the report's caption")
     tables: tuple[str, ...] = Field(description="tables that the figure draws, in the order its script takes them")
 
 
@@ -102,9 +123,10 @@ class Claim(Strict):
     where: dict[str, Any] = Field({}, description="axis: value; min and max stand for the axis' extremes")
     over: tuple[str, ...] = Field((), description="axes to average over")
     along: str | None = Field(None, description="axis to reduce along")
-    reduce: Literal["min_step", "max_step", "range"] = Field(
+    reduce: Literal["min_step", "max_step", "range", "gain", "drop"] = Field(
         "min_step",
-        description="min_step / max_step: least / greatest difference of neighbours along; range: last - first",
+        description="min_step / max_step: least / greatest difference of neighbours along; range: last - first; "
+        "gain: greatest - first; drop: greatest - last",
     )
     condition: Condition = Field(description="what the quantity has to satisfy")
     published: Published = Field(description="the paper's own value")
@@ -149,7 +171,7 @@ class Paper(Strict):
         for claim in self.claims.values():
             table = self.tables[one_of("table in claims", claim.table, self.tables)]
             if table.columns:
-                one_of(f"column of claims on {claim.table}", claim.column, table.columns)
+                one_of(f"column of claims on {claim.table}", claim.column, table.columns | table.predictions)
             for axis in (*claim.where, *claim.over, *filter(None, [claim.along])):
                 one_of(f"axis of claims on {claim.table}", axis, table.axes)
         for name, scale in self.scales.items():
@@ -175,6 +197,7 @@ class TableSpec(Strict):
     grid: Grid
     axes: tuple[str, ...]
     columns: dict[str, Column]
+    predictions: dict[str, Prediction] = Field({})
 
 
 class PaperAtScale:
@@ -238,7 +261,7 @@ class PaperAtScale:
     def table_spec(self, name: str) -> TableSpec:
         """What the script that makes a measured table has to know."""
         table = self.paper.tables[name]
-        return TableSpec(grid=self.grids[name], axes=table.axes, columns=table.columns)
+        return TableSpec(grid=self.grids[name], axes=table.axes, columns=table.columns, predictions=table.predictions)
 
 
 def load_paper(path: Path) -> Paper:

@@ -1,6 +1,6 @@
 """One look for every figure, and what several figures draw."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -13,6 +13,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from collapse.data.specs import DATASETS
 
@@ -52,7 +53,16 @@ def network_title(group: pd.DataFrame) -> str:
     return f"{MODEL_TITLES.get(model, model)}, {DATASETS[dataset].title}"
 
 
-def curves(axes: Axes, table: pd.DataFrame, x: str, y: str, hue: str, label: Callable[[object], str]) -> None:
+def curves(
+    axes: Axes,
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    hue: str,
+    label: Callable[[object], str],
+    linestyle: str = "-",
+    marker: str = "o",
+) -> None:
     """Mean curves with their spread (bars: one standard deviation), x in equal steps as the papers print it."""
     steps = sorted(table[x].unique())
     palette = dict(zip(sorted(table[hue].unique()), sns.color_palette(), strict=False))
@@ -64,16 +74,39 @@ def curves(axes: Axes, table: pd.DataFrame, x: str, y: str, hue: str, label: Cal
             yerr=part[f"{y}_std"].fillna(0),
             color=palette[value],
             label=label(value),
-            marker="o",
+            linestyle=linestyle,
+            marker=marker,
             markersize=4,
             capsize=2.5,
         )
     axes.set_xticks(range(len(steps)), [r"$\infty$" if np.isinf(step) else f"{step:g}" for step in steps])
 
 
+def legend_handles(axes: Axes, styles: Iterable[tuple[str, str, str]]) -> list[Line2D]:
+    """A legend of the colours of `axes`, by label, then of the styles (line, marker, name) of the curves."""
+    handles, labels = axes.get_legend_handles_labels()
+    colours = {
+        label: handle if isinstance(handle, Line2D) else handle.lines[0]
+        for handle, label in zip(handles, labels, strict=True)
+    }
+    plain = [
+        Line2D([], [], color=line.get_color(), linestyle="-" if line.get_marker() != "None" else "--", label=label)
+        for label, line in colours.items()
+    ]
+    return plain + [
+        Line2D([], [], color="0.3", linestyle=line, marker=marker, markersize=4, label=name)
+        for line, marker, name in styles
+    ]
+
+
 def simplex_line(axes: Axes, num_classes: int = 10) -> None:
     """The cosine of a simplex, -1/(K-1), as a grey line."""
     axes.axhline(-1 / (num_classes - 1), color="0.6", linewidth=1, linestyle="--", zorder=0, label=SIMPLEX)
+
+
+def chance_line(axes: Axes, num_classes: int = 10) -> None:
+    """The accuracy of guessing, as a grey line."""
+    axes.axhline(1 / num_classes, color="0.6", linewidth=1, linestyle="--", zorder=0, label="chance")
 
 
 def seeds_note(table: pd.DataFrame) -> str:

@@ -7,13 +7,14 @@ import pandas as pd
 
 from collapse.grid import axis_value
 from collapse.metrics.groups import group_name
-from collapse.paper import Column, TableSpec
+from collapse.paper import Column, Prediction, TableSpec
+from collapse.theory.predictions import PREDICTIONS
 
 ROW_KEYS = ["split", "layer", "bn_mode", "classes", "metric"]
 
 
 def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
-    """One row a run: the spec's axes, seed, and the columns, at the last epoch.
+    """One row a run: the spec's axes, seed, the columns at the last epoch, and what theories predict from them.
 
     `runs` is the folder above dataset/model/variant. A run that failed has no metrics: its values are missing.
     """
@@ -25,8 +26,25 @@ def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
         keys = {name: _key(column, named, len(recipe.class_counts())) for name, column in spec.columns.items()}
         for seed in spec.grid.seeds:
             measured = metrics(runs / cell / f"seed-{seed}" / "metrics.csv")
-            rows.append(named | {"seed": seed} | {name: measured.get(key) for name, key in keys.items()})
-    return pd.DataFrame(rows)
+            row = named | {"seed": seed} | {name: measured.get(key) for name, key in keys.items()}
+            rows.append(
+                row | {"oversampling": recipe.imbalance.oversampling, "num_classes": len(recipe.class_counts())}
+            )
+    table = pd.DataFrame(rows)
+    for name, prediction in spec.predictions.items():
+        table[name] = predict(table, spec, prediction)
+    return table[[*spec.axes, "seed", *spec.columns, *spec.predictions]]
+
+
+def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> list[float]:
+    """What a theory says of each row, from its own measured columns or from those of the run at `prediction.at`."""
+    source, measured = table.astype(dict.fromkeys(spec.columns, float)), list(spec.columns)
+    if prediction.at:
+        same = [axis for axis in (*spec.axes, "seed") if axis not in prediction.at]
+        chosen = source[(source[list(prediction.at)] == pd.Series(prediction.at)).all(axis=1)]
+        source = source.drop(columns=measured).merge(chosen[[*same, *measured]], on=same, how="left")
+    theory = PREDICTIONS[prediction.theory]
+    return [theory(row, row["num_classes"]) for row in source.to_dict("records")]
 
 
 def last_metrics(path: Path) -> dict[tuple[str, ...], float]:
@@ -43,6 +61,7 @@ def _key(column: Column, axes: dict, num_classes: int) -> tuple[str, ...]:
 
 def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     """Mean and standard deviation (n - 1) over the seeds that have a value, and n, their number: a row a grid point."""
-    wanted = {f"{name}_{how}": (name, how) for name in spec.columns for how in ("mean", "std")}
+    names = (*spec.columns, *spec.predictions)
+    wanted = {f"{name}_{how}": (name, how) for name in names for how in ("mean", "std")}
     wanted["n"] = (next(iter(spec.columns)), "count")
     return seeds.groupby(list(spec.axes), sort=False).agg(**wanted).reset_index()

@@ -45,7 +45,8 @@ class Solution:
     """Optimum of the layer-peeled model; every array has the shape of `ratio`.
 
     a, x, c, y : the four numbers of the reduction, see the module.
-    objective : sum of majority losses + (1 / ratio) sum of minority losses, over class means.
+    objective : sum of majority losses + (oversampling / ratio) sum of minority losses, over class means.
+    norm_major, norm_minor : norms of their classifiers, and of their class means, over sqrt(E_W) and sqrt(E_H).
     cos_minor, cos_major : cosine of two classifiers of the group; cos_minor is exactly 1 if collapsed, NaN if vanished.
     status : "ok"; "collapsed", one minority classifier (c = 0); "vanished", minority classifiers zero (c = x = y = 0).
     kkt_residual : largest error of the optimality conditions; stationarity in units of the price, budget of rho.
@@ -56,6 +57,8 @@ class Solution:
     c: Floats
     y: Floats
     objective: Floats
+    norm_major: Floats
+    norm_minor: Floats
     cos_minor: Floats
     cos_major: Floats
     status: NDArray[np.str_]
@@ -69,16 +72,20 @@ def simplex_cosine(k: int) -> float:
     return -1 / (k - 1)
 
 
-def solve(k_major: int, k_minor: int, energy: float, ratio: ArrayLike) -> Solution:
+def solve(k_major: int, k_minor: int, energy: float, ratio: ArrayLike, oversampling: float = 1) -> Solution:
     """Exact optimum of the layer-peeled model at every `ratio`.
 
     k_major, k_minor : classes in each group, 2 or more. energy : E_H E_W, positive. ratio : any shape, 1 or more;
-    math.inf drops the minority losses (the paper's Theorem 5). ValueError if out of range, RuntimeError if not solved.
+    math.inf drops the minority losses (the paper's Theorem 5). oversampling : w_r, at most `ratio`; it only weighs the
+    minority losses: the optimum is that of ratio / w_r. ValueError if out of range, RuntimeError if not solved.
     """
     model = _model(k_major, k_minor, energy)
     ratios = np.asarray(ratio, dtype=np.float64)
     if not np.all(ratios >= 1):
         raise ValueError(f"ratio must be 1 or more (math.inf allowed), not {ratios[~(ratios >= 1)].flat[0]}")
+    if not (oversampling > 0 and np.all(oversampling <= ratios)):
+        raise ValueError(f"oversampling must be positive and at most the ratio, not {oversampling}")
+    ratios = ratios / oversampling
     log_ratio = np.log(ratios.ravel())
     within, across = np.zeros((2, 2, ratios.size))
     within[0] = model.rho / (k_major - 1)
@@ -291,10 +298,11 @@ def _describe(model: _Model, log_ratio: Floats, within: Floats, across: Floats, 
         np.where(within > 0, np.abs(at.pull_within - 1), np.maximum(at.pull_within - 1, 0)).max(axis=0),
         np.abs(np.sum((model.own - 1) * within, axis=0) + sigma - model.rho) / model.rho,
     ]
-    # On a group W W^T = sqrt(Z Z^T), Z the logits, is proportional to within (own I - J) + common J, J all ones.
+    # On a group W W^T = sqrt(Z Z^T), Z the logits, is (within (own I - J) + common J) / own, J all ones; rho in all.
     common = sigma * model.other / model.k
+    norms = np.sqrt(model.k * ((model.own - 1) * within + common) / (model.own * model.rho))
     with np.errstate(invalid="ignore"):  # 0 / 0 is the honest cosine of classifiers that vanished
         cos_major, cos_minor = (common - within) / ((model.own - 1) * within + common)
     status = np.where(zero, "vanished", np.where(c > 0, "ok", "collapsed"))
-    fields = (a, x, c, y, at.objective, cos_minor, cos_major, status, np.max(errors, axis=0))
+    fields = (a, x, c, y, at.objective, *norms, cos_minor, cos_major, status, np.max(errors, axis=0))
     return Solution(*(field.reshape(shape) for field in fields))

@@ -1,0 +1,27 @@
+"""What a model predicts for a trained network, from what was measured on it."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from collapse.theory.layer_peeled import solve
+
+Values = dict[str, Any]
+
+
+def layer_peeled(row: Values, num_classes: int) -> float:
+    """Minority cosine of the layer-peeled model at the energies of a network. Fang et al. 2021, Fig 2.
+
+    row: k_major, ratio, oversampling, e_w, e_h; and where R is infinite e_h_major, the majority's own: no class without
+    samples has an energy, so that E_H, a mean over all K classes, is K_A/K of it. NaN where the model's minority
+    classifiers are zero, or a value is missing.
+    """
+    k_major, ratio = int(row["k_major"]), float(row["ratio"])
+    e_h = row["e_h_major"] * k_major / num_classes if math.isinf(ratio) else row["e_h"]
+    energy = e_h * row["e_w"]
+    if not energy > 0:
+        return math.nan
+    return float(solve(k_major, num_classes - k_major, energy, ratio, row["oversampling"]).cos_minor)
+
+
+PREDICTIONS: dict[str, Callable[[Values, int], float]] = {"layer_peeled": layer_peeled}

@@ -1,0 +1,39 @@
+"""The balanced baseline: how far classifiers and class means are from perfect collapse, by each measure."""
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from collapse import plotting
+
+# Zero at perfect collapse, all of them; the second of a pair is of the class means.
+MEASURES = {
+    "equal norms": ("equinorm_classifiers", "equinorm_means"),
+    "equal angles": ("equiangularity_classifiers", "equiangularity_means"),
+    "maximal angle": ("maximal_angle_classifiers", "maximal_angle_means"),
+    "self-duality": ("alignment_distance",),
+    "NC1": ("nc1",),
+}
+KINDS = ("classifiers, or features", "class means")
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A panel for each network and dataset. `table` is balanced.csv."""
+    figure, panels = plotting.panels(table, ["dataset", "model"], height=2.3)
+    for axes, group in panels:
+        row = group.iloc[0]
+        for kind, (name, colour, mark) in enumerate(zip(KINDS, sns.color_palette(), ("o", "s"), strict=False)):
+            shown = {measure: columns[kind] for measure, columns in MEASURES.items() if kind < len(columns)}
+            values = [row[f"{column}_mean"] for column in shown.values()]
+            spread = [row[f"{column}_std"] for column in shown.values()]
+            axes.errorbar(
+                values, list(shown), xerr=spread, linestyle="", marker=mark, color=colour, capsize=2.5, label=name
+            )
+        axes.set(
+            xlim=(0, None),
+            xlabel=f"distance from collapse  ({plotting.seeds_note(group)})",
+            title=f"{plotting.network_title(group)}, train accuracy {row.train_accuracy_mean:.3f}",
+        )
+    panels[0][0].invert_yaxis()
+    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return figure
