@@ -17,7 +17,7 @@ rule train:
         "../envs/torch.yaml"
     threads: CONFIG.threads * CONFIG.gpus_per_job
     params:
-        recipe=lambda wildcards: recipe_of(wildcards).model_dump_json(),
+        recipe=lambda wildcards: recipe_of(wildcards).identity(),
         seeds=seeds_of,
         dataset=subpath(input.manifest, parent=True),
         folders=run_folders,

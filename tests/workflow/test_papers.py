@@ -89,6 +89,21 @@ def test_the_published_protocol_is_untouched_at_paper_scale():
 def test_a_recipe_round_trips_through_json():
     for recipe in PaperAtScale(load_paper(PAPER), "paper", SEEDS).recipes.values():
         assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+        assert Recipe.model_validate_json(recipe.identity()) == recipe
+
+
+def test_a_recipe_is_known_by_its_version_and_by_what_is_not_default():
+    """A key that is added later, at its default, must not make every run anew."""
+    plain = recipe(protocol={"learning_rate": 0.1, "weight_decay": 0, "batch_size": 60, "epochs": 2})
+    spelt = recipe(
+        protocol={"learning_rate": 0.1, "weight_decay": 0, "batch_size": 60, "epochs": 2, "smoothing": 0.1},
+        architecture={"width": 128},
+    )
+    assert plain.identity() == spelt.identity()
+    assert '"version": 1' in plain.identity()
+    assert "smoothing" not in plain.identity()
+    assert plain.sha256() != recipe(architecture={"width": 64}).sha256()
+    assert plain.sha256() != plain.at_seed(1).sha256()
 
 
 def recipe(**changed):

@@ -1,6 +1,7 @@
 """The recipe of a run: everything its result depends on, resolved, validated, written next to the result."""
 
 import hashlib
+import json
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -258,6 +259,16 @@ class Recipe(Strict):
         counts = {"last": 1, "measured": self.measurements, "all": epochs}
         return set(measured_epochs(epochs, counts[self.keep_checkpoints]))
 
+    def identity(self) -> str:
+        """What tells this recipe from every other, as JSON: version, and the values that are not defaults.
+
+        A key that is added to a recipe later leaves earlier ones as they were, at its default. A default whose meaning
+        changes needs a new version.
+        """
+        changed = self.model_dump(mode="json", exclude_defaults=True)
+        options = self.options().model_dump(mode="json", exclude_defaults=True)
+        return json.dumps(changed | {"architecture": options, "version": self.version}, sort_keys=True)
+
     def sha256(self) -> str:
-        """Identity of the recipe."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Checksum of the identity."""
+        return hashlib.sha256(self.identity().encode()).hexdigest()
