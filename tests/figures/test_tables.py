@@ -25,6 +25,8 @@ SPEC = TableSpec.model_validate(
     }
 )
 
+HEADER = ["epoch", "split", "layer", "bn_mode", "classes", "metric", "value"]
+
 
 @pytest.fixture
 def runs(tmp_path):
@@ -46,8 +48,7 @@ def runs(tmp_path):
             ]
             folder = tmp_path / "digits" / "mlp" / cell / f"seed-{seed}"
             folder.mkdir(parents=True)
-            columns = ["epoch", "split", "layer", "bn_mode", "classes", "metric", "value"]
-            pd.DataFrame(rows, columns=columns).to_csv(folder / "metrics.csv", index=False)
+            pd.DataFrame(rows, columns=HEADER).to_csv(folder / "metrics.csv", index=False)
     return tmp_path
 
 
@@ -72,6 +73,33 @@ def test_a_column_is_of_one_batch_norm_mode(runs):
     assert set(seeds_table(spec, runs).d) == {3.0}
     spec = SPEC.model_copy(update={"columns": {"d": Column.model_validate(column | {"bn_mode": "eval"})}})
     assert set(seeds_table(spec, runs).d) == {1.0}
+
+
+def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(runs):
+    for path in runs.rglob("metrics.csv"):
+        with path.open("a") as file:
+            for epoch in (1, 2):
+                for i, layer in enumerate(("flatten", "block.inner", "block", "features", "logits")):
+                    for mode in ("eval", "train"):
+                        value = 100 * epoch + 10 * i + (mode == "train")
+                        file.write(f"{epoch},train,{layer},{mode},all,separation,{value}\n")
+    changed = {"each": ("epoch", "layer", "bn_mode"), "columns": {"d": Column(metric="separation")}}
+    spec = SPEC.model_copy(update=changed)
+    table = summary(seeds_table(spec, runs), spec)
+    one = table[(table.k_major == 7) & (table.ratio == 70)].set_index(["epoch", "layer", "bn_mode"])
+    assert len(one) == 2 * 3 * 2  # what is inside a layer, and the logits, are no measured layers
+    assert one.d_mean[1, 0, "eval"] == 100
+    assert one.d_mean[2, 1, "train"] == 221
+    assert one.d_mean[2, 2, "eval"] == 230
+    assert (one.n == 2).all()
+    spec = spec.model_copy(update={"each": ("layer",)})
+    assert set(seeds_table(spec, runs).d) == {200, 220, 230}  # the last epoch, in eval mode
+    (runs / "digits/mlp/majority-7_ratio-70/seed-1/metrics.csv").write_text(",".join([*HEADER, "reason"]) + "\n")
+    claim = {"statement": "s", "table": "t", "column": "d", "condition": {"above": 0}}
+    claim |= {"published": {"value": "v", "source": "s"}, "along": "layer", "reduce": "min_step"}
+    axes = [*spec.axes, *spec.each]
+    verdict = check("c", Claim.model_validate(claim), seeds_table(spec, runs), axes, "demo")["verdict"]
+    assert verdict == "inconclusive"
 
 
 def test_a_failed_run_lowers_n(runs):
@@ -100,8 +128,9 @@ def test_a_claim_on_a_failed_run_is_inconclusive(runs):
     (runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1" / "metrics.csv").write_text(
         "epoch,split,layer,bn_mode,classes,metric,value,reason\n"
     )
-    row = check("c", claim, seeds_table(SPEC, runs), axes, "demo")
-    assert row["verdict"] == "inconclusive"
+    for how in ({}, {"along": "ratio", "reduce": "range"}, {"over": ["ratio"]}):
+        row = check("c", claim.model_copy(update=how), seeds_table(SPEC, runs), axes, "demo")
+        assert row["verdict"] == "inconclusive"
     assert "a run failed" in row["reason"]
 
 

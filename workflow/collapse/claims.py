@@ -1,5 +1,6 @@
 """Claims: a quantity computed from a table, a condition on it, a verdict. One mechanism for every paper."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -80,12 +81,16 @@ def quantity(claim: Claim, table: pd.DataFrame, axes: list[str]) -> pd.DataFrame
     if rows.empty:
         return rows
     if claim.over:
-        rows = _grouped(rows, [*panels, *filter(None, [claim.along])])[claim.column].mean().reset_index()
+        grouped = _grouped(rows, [*panels, *filter(None, [claim.along])])[claim.column]
+        rows = grouped.agg(lambda values: values.mean(skipna=False)).reset_index()
     if claim.along:
         reduce = REDUCTIONS[claim.reduce]
-        # A panel with a single point along the axis has no trend to speak of.
-        ordered = _grouped(rows.sort_values(claim.along), panels).filter(lambda panel: len(panel) > 1)
-        values = _grouped(ordered, panels)[claim.column].apply(reduce).reset_index()
+        # A panel with a single point along the axis has no trend to speak of, but for a run that failed.
+        ordered = _grouped(rows.sort_values(claim.along), panels).filter(
+            lambda panel: len(panel) > 1 or panel[claim.column].isna().any()
+        )
+        values = _grouped(ordered, panels)[claim.column]
+        values = values.apply(lambda part: reduce(part) if part.notna().all() else math.nan).reset_index()
         return values.rename(columns={claim.column: "value"})[[*panels, "value"]]
     return rows[[*panels, claim.column]].rename(columns={claim.column: "value"})
 

@@ -60,6 +60,11 @@ class Table(Strict):
     axes: tuple[str, ...] = Field(
         description="columns that say which point a row is; claims select and compare by them"
     )
+    each: tuple[Literal["epoch", "layer", "bn_mode"], ...] = Field(
+        (),
+        description="axes within a run: a row for each measured epoch, layer (numbered, the input is 0), batch norm "
+        "mode; without epoch, the last",
+    )
     solver: str | None = Field(None, description="theory solver that computes the table instead")
 
     @model_validator(mode="after")
@@ -173,7 +178,7 @@ class Paper(Strict):
             if table.columns:
                 one_of(f"column of claims on {claim.table}", claim.column, table.columns | table.predictions)
             for axis in (*claim.where, *claim.over, *filter(None, [claim.along])):
-                one_of(f"axis of claims on {claim.table}", axis, table.axes)
+                one_of(f"axis of claims on {claim.table}", axis, (*table.axes, *table.each))
         for name, scale in self.scales.items():
             for table in scale.tables:
                 one_of(f"table in scales.{name}", table, self.tables)
@@ -196,6 +201,7 @@ class TableSpec(Strict):
 
     grid: Grid
     axes: tuple[str, ...]
+    each: tuple[Literal["epoch", "layer", "bn_mode"], ...] = ()
     columns: dict[str, Column]
     predictions: dict[str, Prediction] = Field({})
 
@@ -247,7 +253,8 @@ class PaperAtScale:
     def claims_spec(self, figure: str) -> ClaimsSpec:
         """What the script that checks the claims of a figure needs to know; no table where it is not drawn."""
         drawn = self.paper.figures[figure].tables if figure in self.figures() else ()
-        axes = {table: self.paper.tables[table].axes for table in drawn}
+        tables = {table: self.paper.tables[table] for table in drawn}
+        axes = {name: (*table.axes, *table.each) for name, table in tables.items()}
         return ClaimsSpec(paper=self.paper.name, scale=self.scale, claims=self.claims(figure), axes=axes)
 
     def theory(self) -> list[str]:
@@ -261,7 +268,8 @@ class PaperAtScale:
     def table_spec(self, name: str) -> TableSpec:
         """What the script that makes a measured table has to know."""
         table = self.paper.tables[name]
-        return TableSpec(grid=self.grids[name], axes=table.axes, columns=table.columns, predictions=table.predictions)
+        kept = {key: getattr(table, key) for key in ("axes", "each", "columns", "predictions")}
+        return TableSpec(grid=self.grids[name], **kept)
 
 
 def load_paper(path: Path) -> Paper:

@@ -1,7 +1,10 @@
 """Tidy tables: what a figure shows, read from the metrics of its runs."""
 
+import itertools
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -10,53 +13,81 @@ from collapse.metrics.groups import group_name
 from collapse.paper import Column, Prediction, TableSpec
 from collapse.theory.predictions import PREDICTIONS
 
-ROW_KEYS = ["split", "layer", "bn_mode", "classes", "metric"]
+KEYS = ["epoch", "split", "layer", "bn_mode", "classes", "metric"]
+Values = dict[tuple, float]  # of one run, by KEYS, in the order of its metrics.csv
 
 
 def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
-    """One row a run: the spec's axes, seed, the columns at the last epoch, and what theories predict from them.
+    """One row a run, or one for each epoch, layer and bn_mode of it that `spec.each` asks for.
 
-    `runs` is the folder above dataset/model/variant. A run that failed has no metrics: its values are missing.
+    Columns: the spec's axes, `each`, seed, the measured columns (at the last epoch, where `each` asks for none), and
+    what theories predict from them. `runs` is the folder above dataset/model/variant. A run that failed has no metrics:
+    its values are missing.
     """
-    metrics = cache(last_metrics)
+    metrics = cache(read_metrics)
     rows = []
     for axes, cell, recipe in spec.grid.points():
         # k_major and the like as the grid asked for them: a balanced run serves every k_major.
         named = {axis: axes.get(axis, axis_value(recipe, axis)) for axis in spec.axes}
-        keys = {name: _key(column, named, len(recipe.class_counts())) for name, column in spec.columns.items()}
+        num_classes = len(recipe.class_counts())
+        known = {"oversampling": recipe.imbalance.oversampling, "num_classes": num_classes}
         for seed in spec.grid.seeds:
             measured = metrics(runs / cell / f"seed-{seed}" / "metrics.csv")
-            row = named | {"seed": seed} | {name: measured.get(key) for name, key in keys.items()}
-            rows.append(
-                row | {"oversampling": recipe.imbalance.oversampling, "num_classes": len(recipe.class_counts())}
-            )
+            for places in within_run(measured, spec.each):
+                keys = {name: _key(column, named, places, num_classes) for name, column in spec.columns.items()}
+                values = {name: measured.get(key) for name, key in keys.items()}
+                rows.append(known | named | _numbered(places, measured) | {"seed": seed} | values)
     table = pd.DataFrame(rows)
     for name, prediction in spec.predictions.items():
         table[name] = predict(table, spec, prediction)
-    return table[[*spec.axes, "seed", *spec.columns, *spec.predictions]]
+    return table[[*spec.axes, *spec.each, "seed", *spec.columns, *spec.predictions]]
+
+
+def within_run(measured: Values, each: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Every combination of the epochs, measured layers and bn_modes that a run has; none of them for a failed one."""
+    choices = {
+        "epoch": sorted({key[0] for key in measured}),
+        "layer": measured_layers(measured),
+        "bn_mode": ["eval", "train"],
+    }
+    last = {"epoch": choices["epoch"][-1]} if measured else {"epoch": None}
+    wanted = [choices[place] if measured else [None] for place in each]
+    for combination in itertools.product(*wanted):
+        yield last | dict(zip(each, combination, strict=True))
+
+
+def measured_layers(measured: Values) -> list[str]:
+    """Names of a run's measured layers, in order of depth; those inside another layer, and the logits, are none."""
+    found = dict.fromkeys(key[2] for key in measured if key[5] == "separation")
+    return [layer for layer in found if layer != "logits" and "." not in layer]
+
+
+def _numbered(places: dict[str, Any], measured: Values) -> dict[str, Any]:
+    """The places of a row as a table shows them: a layer by its number, the input being 0."""
+    layer = places.get("layer")
+    return places | ({} if layer is None else {"layer": measured_layers(measured).index(layer)})
 
 
 def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> list[float]:
     """What a theory says of each row, from its own measured columns or from those of the run at `prediction.at`."""
     source, measured = table.astype(dict.fromkeys(spec.columns, float)), list(spec.columns)
     if prediction.at:
-        same = [axis for axis in (*spec.axes, "seed") if axis not in prediction.at]
+        same = [axis for axis in (*spec.axes, *spec.each, "seed") if axis not in prediction.at]
         chosen = source[(source[list(prediction.at)] == pd.Series(prediction.at)).all(axis=1)]
         source = source.drop(columns=measured).merge(chosen[[*same, *measured]], on=same, how="left")
     theory = PREDICTIONS[prediction.theory]
     return [theory(row, row["num_classes"]) for row in source.to_dict("records")]
 
 
-def last_metrics(path: Path) -> dict[tuple[str, ...], float]:
-    """Values of a metrics.csv at its last epoch, by ROW_KEYS."""
-    table = pd.read_csv(path)
-    return table[table.epoch == table.epoch.max()].set_index(ROW_KEYS).value.to_dict()
+def read_metrics(path: Path) -> Values:
+    """Values of a metrics.csv."""
+    return pd.read_csv(path).set_index(KEYS).value.to_dict()
 
 
-def _key(column: Column, axes: dict, num_classes: int) -> tuple[str, ...]:
+def _key(column: Column, axes: dict[str, Any], places: dict[str, Any], num_classes: int) -> tuple:
     classes = group_name(column.classes, axes.get("k_major", num_classes), num_classes)
-    bn_mode = "-" if column.split == "-" else column.bn_mode
-    return column.split, column.layer, bn_mode, classes, column.metric
+    layer, bn_mode = places.get("layer", column.layer), places.get("bn_mode", column.bn_mode)
+    return places["epoch"], column.split, layer, "-" if column.split == "-" else bn_mode, classes, column.metric
 
 
 def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
@@ -64,4 +95,4 @@ def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     names = (*spec.columns, *spec.predictions)
     wanted = {f"{name}_{how}": (name, how) for name in names for how in ("mean", "std")}
     wanted["n"] = (next(iter(spec.columns)), "count")
-    return seeds.groupby(list(spec.axes), sort=False).agg(**wanted).reset_index()
+    return seeds.groupby([*spec.axes, *spec.each], sort=False).agg(**wanted).reset_index()
