@@ -14,6 +14,7 @@ import torch
 from collapse.data.store import read_split
 from collapse.data.subsets import draw, write_rows
 from collapse.files import read_json
+from collapse.recipe import Recipe
 from collapse.training.device import claim
 from collapse.training.run import Stopped, Work, publish, train_run
 from collapse.training.state import CURRENT, PREVIOUS, Locked, load_state, locked, save_state
@@ -53,6 +54,25 @@ def test_a_training_stopped_after_every_epoch_ends_with_the_same_bits(optimizer,
     assert len(weights(stopped.state)) == protocol.epochs
     assert losses(stopped.state) == losses(work("whole").state)
     assert read_json(stopped.state / "run.json")["resumed_at_epoch"] == protocol.epochs
+
+
+def test_a_training_stopped_between_its_phases_ends_with_the_same_bits(recipe, work):
+    first = {"epochs": 2, "frozen": ["fc2", "classifier"]}
+    recipe = Recipe.model_validate(
+        recipe.model_dump()
+        | {
+            "protocol": recipe.protocol.model_dump()
+            | {"first_phase": first, "optimizer": "adam", "learning_rate": 1e-3}
+        }
+        | {"architecture": {"frozen": ["fc1"]}}
+    )
+    train_run(recipe, work("whole"))
+    for _ in range(2 + recipe.protocol.epochs):
+        with pytest.raises(Stopped):
+            train_run(recipe, work("cut", stop=lambda: True))
+    train_run(recipe, work("cut"))
+    assert weights(work("cut").state) == weights(work("whole").state)
+    assert losses(work("cut").state) == losses(work("whole").state)
 
 
 def test_a_damaged_state_is_refused_and_the_one_before_it_used(recipe, work):

@@ -151,6 +151,38 @@ def test_frozen_layers_stay_and_the_others_move(recipe, digits):
     assert not torch.equal(ours.layers["fc2"][0].weight, start.layers["fc2"][0].weight)
 
 
+def two_phases(recipe, epochs, first):
+    """First fc2 and the classifier frozen, then fc1."""
+    protocol = {"epochs": epochs, "first_phase": {"epochs": first, "frozen": ["fc2", "classifier"]}}
+    data = recipe.model_dump()
+    return Recipe.model_validate(data | {"protocol": data["protocol"] | protocol, "architecture": {"frozen": ["fc1"]}})
+
+
+def test_in_a_first_phase_other_layers_train(recipe, digits):
+    recipe = two_phases(recipe, 1, first=2)
+    ours, start, data = both(recipe, digits)
+    training = Training(ours, *data, order_seed=5)
+    before = {name: value.clone() for name, value in start.state_dict().items() if "running" not in name}
+    for expected in ({"layers.fc1"}, {"layers.fc1"}, {"layers.fc2", "classifier"}):
+        training.run_epoch()
+        after = {name: ours.state_dict()[name].clone() for name in before}
+        moved = {name for name in before if not torch.equal(before[name], after[name])}
+        assert {name.rpartition(".")[0].removesuffix(".0").removesuffix(".1") for name in moved} == expected
+        before = after
+    assert [epoch.learning_rate for epoch in training.history][:2] == [0.1, 0.1]
+    rates = [two_phases(recipe, 3, first=2).protocol.learning_rate_at(epoch) for epoch in range(5)]
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.01, 0.001])
+
+
+def test_the_untrained_network_is_epoch_zero(recipe, digits, tmp_path):
+    recipe = recipe.model_copy(update={"measure_initial": True})
+    work = Work(dataset=digits, rows=rows_of(recipe, digits), state=tmp_path, device=CPU)
+    train_run(recipe, work)
+    assert list(read_json(tmp_path / "run.json")["checkpoints"]) == ["0", "3"]
+    initial = load_file(tmp_path / "checkpoints" / "epoch-0000.safetensors")
+    assert all(torch.equal(value, initial[name]) for name, value in network_of(recipe).state_dict().items())
+
+
 def test_separate_decay_is_on_the_head_and_the_raw_features(recipe, digits):
     """One plain gradient step on loss + lambda_W / 2 sum ||W_m||^2 + lambda_H / 2 ||H||^2; no decay of the backbone."""
     recipe = changed(

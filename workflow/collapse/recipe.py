@@ -23,6 +23,13 @@ LOSSES = {
 }
 
 
+class FirstPhase(Strict):
+    """Epochs before the others, at a constant step size, in which other layers train (He & Su 2023, code)."""
+
+    epochs: PositiveInt = Field(description="passes over the train set, before those of the protocol")
+    frozen: tuple[str, ...] = Field(description="names of the layers whose parameters do not train yet")
+
+
 class Protocol(Strict):
     """How a network is trained."""
 
@@ -50,6 +57,9 @@ class Protocol(Strict):
         "squared features of the batch, instead of weight decay on every parameter",
     )
     feature_decay: NonNegativeFloat = Field(0.0, description="lambda_H of separate_decay")
+    first_phase: FirstPhase | None = Field(
+        None, description="a phase before, in which other layers are frozen; then those of the network's option frozen"
+    )
     dtype: Literal["float32", "bfloat16"] = Field(
         "float32", description="arithmetic of the steps (bfloat16: autocast); measuring is always float32"
     )
@@ -64,8 +74,16 @@ class Protocol(Strict):
             raise ValueError(f"{self.loss} needs a smoothing above 0")
         return self
 
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of both phases."""
+        return self.epochs + (self.first_phase.epochs if self.first_phase else 0)
+
     def learning_rate_at(self, epoch: int) -> float:
-        """Step size during epoch index `epoch`, counted from 0."""
+        """Step size during epoch index `epoch`, counted from 0, the first phase included."""
+        epoch -= self.total_epochs - self.epochs
+        if epoch < 0:  # the first phase
+            return self.learning_rate
         if self.step_epochs:
             return self.learning_rate * self.lr_factor ** (epoch // self.step_epochs)
         passed = sum(epoch >= int(fraction * self.epochs) for fraction in self.milestones)
@@ -185,6 +203,7 @@ class Recipe(Strict):
     protocol: Protocol = Field(description="how the network is trained")
     seeds: Seeds = Field(description="data choice, label noise, initialisation, order")
     measurements: PositiveInt = Field(1, description="log-spaced epochs that are measured; 1: the last alone")
+    measure_initial: bool = Field(False, description="measure the untrained network too, as epoch 0")
     keep_checkpoints: Literal["last", "measured", "all"] = Field(
         "last", description="measured: those epochs, and the first of zero training error; all: every epoch"
     )
@@ -254,10 +273,10 @@ class Recipe(Strict):
         return sum(counts[:k_major]) + self.imbalance.oversampling * sum(counts[k_major:])
 
     def checkpoint_epochs(self) -> set[int]:
-        """Epochs, counted from 1, whose weights are kept and measured."""
-        epochs = self.protocol.epochs
+        """Epochs, counted from 1, whose weights are kept and measured; 0 stands for the initial ones."""
+        epochs = self.protocol.total_epochs
         counts = {"last": 1, "measured": self.measurements, "all": epochs}
-        return set(measured_epochs(epochs, counts[self.keep_checkpoints]))
+        return {*measured_epochs(epochs, counts[self.keep_checkpoints]), *([0] if self.measure_initial else [])}
 
     def identity(self) -> str:
         """What tells this recipe from every other, as JSON: version, and the values that are not defaults.

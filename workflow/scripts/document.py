@@ -16,15 +16,15 @@ from pydantic.fields import FieldInfo
 from collapse.config import Config
 from collapse.metrics.names import METRICS
 from collapse.models.options import OPTIONS, NetworkOptions
-from collapse.paper import Claim, Column, Condition, Figure, Paper, Published, Scale, Table
-from collapse.recipe import Imbalance, Labels, Protocol, Recipe
+from collapse.paper import Claim, Column, Condition, Figure, Paper, Prediction, Published, Scale, Table
+from collapse.recipe import FirstPhase, Imbalance, Labels, Protocol, Recipe
 
 ROOT = Path(__file__).parents[2]
 MODELS = {
     model.__name__: model
     for model in (
-        *(Config, Paper, Protocol, Table, Column, Figure, Claim, Condition, Published, Scale),
-        *(Recipe, Imbalance, Labels, NetworkOptions),
+        *(Config, Paper, Protocol, Table, Column, Prediction, Figure, Claim, Condition, Published, Scale),
+        *(Recipe, Imbalance, Labels, FirstPhase, NetworkOptions),
     )
 }
 

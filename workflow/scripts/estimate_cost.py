@@ -39,7 +39,7 @@ def flops(recipe: Recipe) -> float:
     """FLOPs of one run."""
     shape = Shape(DATASETS[recipe.dataset].channels, recipe.image_size, recipe.num_labels())
     each = flops_per_image(recipe.model, json.dumps(recipe.architecture), shape)
-    return each * recipe.epoch_length() * recipe.protocol.epochs
+    return each * recipe.epoch_length() * recipe.protocol.total_epochs
 
 
 def measured_rate(path: Path, column: str) -> float | None:
@@ -61,7 +61,7 @@ if __name__ == "__main__":
     for line in map(json.loads, sys.stdin):
         recipe, runs = Recipe.model_validate(line["recipe"]), line["seeds"]
         total = totals[line["paper"], line["scale"]]
-        seen = recipe.epoch_length() * recipe.protocol.epochs
+        seen = recipe.epoch_length() * recipe.protocol.total_epochs
         for i, amount in enumerate((1, seen, flops(recipe))):
             total[i] += runs * amount
     writer = csv.writer(sys.stdout, lineterminator="\n")

@@ -45,7 +45,7 @@ def train_share(args: argparse.Namespace, worker: int) -> None:
                 signal.signal(number, lambda received, frame: caught.append(received))
             jobs = list(zip(args.seeds, args.rows, args.runs, args.states, strict=True))
             for seed, rows, folder, state in jobs[worker :: args.workers]:
-                progress = Progress("/".join(folder.parts[-4:]), args.recipe.protocol.epochs)
+                progress = Progress("/".join(folder.parts[-4:]), args.recipe.protocol.total_epochs)
                 work = Work(
                     dataset=args.dataset,
                     rows=read_rows(rows),

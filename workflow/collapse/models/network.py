@@ -53,6 +53,7 @@ class Network(nn.Module):
         self.classifier = classifier
         self.measured = tuple(measured)
         self.fixed_classifier = fixed_classifier
+        self.frozen: tuple[str, ...] = ()
         self.features_layer = [name for name in layers if not name.startswith("linear")][-1]
         self._backbone = [layer for name, layer in layers.items() if not name.startswith("linear")]
         self._linear = [layer for name, layer in layers.items() if name.startswith("linear")]
@@ -71,6 +72,7 @@ class Network(nn.Module):
         parts, names = {**self.layers, "classifier": self.classifier}, tuple(names)
         for name in names:
             one_of("layer", name, parts)
+        self.frozen = names
         for name, part in parts.items():
             part.requires_grad_(name not in names)
         if self.fixed_classifier:

@@ -48,6 +48,7 @@ class Training:
        counting their right answers at once, costs a fifth of doing so batch by batch for a small network.
     3. A step of the optimizer on the loss; weight decay on every parameter.
     4. The step size follows the schedule, epoch by epoch.
+    5. In a first phase other layers are frozen than afterwards, where the optimizer starts anew.
 
     images (n, channels, side, side), labels (n,) are on the network's device; positions (epoch length,) on the CPU.
     """
@@ -61,13 +62,22 @@ class Training:
         self.network, self.images, self.labels, self.positions = network, images, labels, positions
         self.protocol = protocol
         self.generator = torch.Generator().manual_seed(order_seed)
-        self.stepper = Stepper(network, protocol, LOSSES[protocol.loss](protocol.smoothing))
+        self.main_frozen = network.frozen
+        self._enter_phase(0)
         self.chunk = protocol.batch_size * max(1, CHUNK_BYTES // (protocol.batch_size * images[0].nbytes))
         self.history: list[Epoch] = []
+
+    def _enter_phase(self, epoch: int) -> None:
+        """Freeze what is frozen in epoch index `epoch`, with an optimizer for the rest."""
+        first = self.protocol.first_phase
+        self.network.freeze(first.frozen if first and epoch < first.epochs else self.main_frozen)
+        self.stepper = Stepper(self.network, self.protocol, LOSSES[self.protocol.loss](self.protocol.smoothing))
 
     def run_epoch(self) -> Epoch:
         """Train for one epoch; raises TrainingFailed when its loss is not finite."""
         started, number = time.perf_counter(), len(self.history)
+        if self.protocol.first_phase and number == self.protocol.first_phase.epochs:
+            self._enter_phase(number)
         rate = self.protocol.learning_rate_at(number)
         for group in self.stepper.optimizer.param_groups:
             group["lr"] = rate
@@ -105,6 +115,7 @@ class Training:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a state."""
+        self._enter_phase(len(state["history"]) - 1)  # that of its last epoch, whose optimizer it holds
         self.network.load_state_dict(state["network"])
         self.stepper.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])

@@ -162,8 +162,10 @@ def _train(recipe: Recipe, training: Training, work: Work, identity: str) -> tup
     """Train to the end; returns why the fit failed, or nothing, and the checkpoints by epoch."""
     folder, wanted, saved = work.state / "checkpoints", recipe.checkpoint_epochs(), time.perf_counter()
     folder.mkdir(exist_ok=True)
+    if 0 in wanted and not training.history:
+        _save_checkpoint(training.network, folder, 0)
     try:
-        while len(training.history) < recipe.protocol.epochs:
+        while len(training.history) < recipe.protocol.total_epochs:
             epoch = training.run_epoch()
             work.on_epoch(epoch)
             if epoch.epoch in wanted or (
