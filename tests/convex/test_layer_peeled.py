@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from collapse.theory import layer_peeled
-from collapse.theory.layer_peeled import collapse_threshold, simplex_cosine, solve, vanishing_threshold
+from collapse.theory.layer_peeled import collapse_threshold, solve, vanishing_threshold
 from collapse.theory.semidefinite import Programme
 
 SWEEP = 10 ** np.linspace(0, 4, 41)
@@ -49,7 +49,7 @@ def test_balanced_classes_are_a_simplex_frame(k_major, k_minor, energy):
     """Theorem 1 of the paper."""
     k = k_major + k_minor
     solution = solve(k_major, k_minor, energy, 1)
-    assert solution.cos_minor == pytest.approx(simplex_cosine(k), abs=1e-12)
+    assert solution.cos_minor == pytest.approx(-1 / (k - 1), abs=1e-12)
     assert solution.cos_major == pytest.approx(-1 / (k - 1), abs=1e-12)
     loss = math.log1p((k - 1) * math.exp(-k * math.sqrt(energy) / (k - 1)))
     assert solution.objective == pytest.approx(k * loss, rel=1e-12)
@@ -104,7 +104,7 @@ def test_norms_are_those_of_the_balanced_factor_of_the_logits(k_major, k_minor):
 def test_oversampling_to_balance_restores_the_simplex_and_weighs_like_the_ratio():
     for k_major, k_minor, energy, ratio in random_settings(100):
         restored = solve(k_major, k_minor, energy, ratio, oversampling=ratio)
-        assert restored.cos_minor == pytest.approx(simplex_cosine(k_major + k_minor), abs=1e-12)
+        assert restored.cos_minor == pytest.approx(-1 / (k_major + k_minor - 1), abs=1e-12)
         assert restored.norm_minor == pytest.approx(1, abs=1e-12)
     assert solve(7, 3, 30, 60, oversampling=4) == solve(7, 3, 30, 15)
     with pytest.raises(ValueError, match="oversampling must be positive and at most the ratio, not 5"):
@@ -242,7 +242,7 @@ def test_minority_of_seven_and_three_vanishes():
     assert np.array_equal(np.isnan(solution.cos_minor), beyond)
     assert np.array_equal(solution.status == "vanished", beyond)
     assert np.all(solution.cos_minor[(r0 <= SWEEP) & ~beyond] == 1)
-    assert solution.cos_major[beyond] == pytest.approx(simplex_cosine(7))
+    assert solution.cos_major[beyond] == pytest.approx(-1 / 6)
 
 
 def test_full_programme_vanishes_where_the_reduction_does():
@@ -314,15 +314,13 @@ def test_thresholds_check_their_arguments(threshold, arguments):
         threshold(*arguments)
 
 
-def test_programme_and_simplex_check_their_arguments():
+def test_programme_checks_its_arguments():
     with pytest.raises(ValueError, match="two classes"):
         Programme(5, 1, 5, 1)
     with pytest.raises(ValueError, match="norms"):
         Programme(5, 5, 5, 0)
     with pytest.raises(ValueError, match="ratio"):
         programme(5, 5, 5, 1).solve(0.5)
-    with pytest.raises(ValueError, match="two vectors"):
-        simplex_cosine(1)
 
 
 def test_reduction_needs_numpy_alone():

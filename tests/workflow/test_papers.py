@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from collapse.grid import variant_name
 from collapse.paper import PaperAtScale, load_paper
 from collapse.recipe import Imbalance, Recipe, Seeds
 from collapse.strict import ConfigError, validate
@@ -90,6 +91,14 @@ def test_a_recipe_round_trips_through_json():
     for recipe in PaperAtScale(load_paper(PAPER), "paper", SEEDS).recipes.values():
         assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
         assert Recipe.model_validate_json(recipe.identity()) == recipe
+
+
+def test_a_variant_names_what_applies():
+    template = "depth-{depth}_norm-{batch_norm}_hidden-{hidden}_rate-{learning_rate}"
+    assert variant_name(template, recipe(architecture={"depth": 7})) == "depth-7_norm-True_rate-0.1"
+    shaped = recipe(architecture={"hidden": [100, 500], "batch_norm": False})
+    assert variant_name(template, shaped) == "depth-2_norm-False_hidden-100-500_rate-0.1"
+    assert variant_name(template, recipe(model="convnet")) == "rate-0.1"
 
 
 def test_a_recipe_is_known_by_its_version_and_by_what_is_not_default():

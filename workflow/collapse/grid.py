@@ -1,6 +1,7 @@
 """Grids: from the few lines of a paper's file to the recipe of every run."""
 
 import itertools
+import re
 import string
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -60,9 +61,9 @@ def describe(axes: Axes) -> str:
 
 
 def axis_value(recipe: Recipe, name: str) -> Any:
-    """Value of an axis in a resolved recipe."""
+    """Value of an axis in a resolved recipe; None for an option that its network does not have."""
     section = getattr(recipe, AXES[name]) if AXES[name] else recipe
-    return section[name] if isinstance(section, dict) else getattr(section, name)
+    return section.get(name) if isinstance(section, dict) else getattr(section, name)
 
 
 def subset_name(recipe: Recipe) -> str:
@@ -73,6 +74,25 @@ def subset_name(recipe: Recipe) -> str:
 def fields(template: str) -> list[str]:
     """Axes that a path template names in braces."""
     return [field for _, field, _, _ in string.Formatter().parse(template) if field]
+
+
+def variant_name(template: str, recipe: Recipe) -> str:
+    """The template with its axes filled in, less the parts between underscores that do not apply to the recipe: an
+    option that its network does not have, or that is null or empty.
+    """
+    parts = []
+    for part in re.split(r"_(?![^{]*\})", template):
+        values = {axis: _in_a_name(axis_value(recipe, axis)) for axis in fields(part)}
+        if all(values.values()):
+            parts.append(part.format(**values))
+    return "_".join(parts)
+
+
+def _in_a_name(value: Any) -> str:
+    """A value as part of a folder's name, empty for one that does not apply."""
+    if isinstance(value, list | tuple):
+        return "-".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 class Point(NamedTuple):
@@ -100,5 +120,4 @@ class Grid(Strict):
 
     def _cell(self, recipe: Recipe) -> str:
         """Folder of a recipe's seeds: dataset/model/variant, the variant template filled in."""
-        name = self.variant.format(**{axis: axis_value(recipe, axis) for axis in fields(self.variant)})
-        return f"{recipe.dataset}/{recipe.model}/{name}"
+        return f"{recipe.dataset}/{recipe.model}/{variant_name(self.variant, recipe)}"

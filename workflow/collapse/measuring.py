@@ -115,7 +115,7 @@ def _sweeps(watched: _Watched, loader: Loader, name: str) -> Sweeps:
                 raise ValueError(
                     f"labels of {name} run to {labels.max()}: the classifier has {logits.shape[1]} classes"
                 )
-            yield Batch(activations, logits, labels.to(logits.device))
+            yield Batch(activations, logits, labels.to(logits.device, torch.int64))
         if empty:
             raise ValueError(f"{name} holds no batch")
 

@@ -156,7 +156,10 @@ class Paper(Strict):
     name: str = Field(pattern=NAME, description="name of the file, without .yaml")
     title: str = Field(description="title of the paper")
     reference: str = Field(description="authors, title, journal, arXiv")
-    variant: str = Field(description="name of a run's folder below dataset/model, with axes in braces")
+    variant: str = Field(
+        description="name of a run's folder below dataset/model, with axes in braces; a part between underscores is "
+        "left out where its axis is null, empty, or no option of the network"
+    )
     protocol: Protocol = Field(description="the published protocol")
     tables: dict[str, Table] = Field(description="tables by name")
     figures: dict[str, Figure] = Field(description="figures by name; each is a target, <paper>_<figure>")

@@ -65,13 +65,6 @@ class Solution:
     kkt_residual: Floats
 
 
-def simplex_cosine(k: int) -> float:
-    """Cosine between any two of k vectors of a simplex equiangular tight frame, -1 / (k - 1); ValueError if k < 2."""
-    if k < 2:
-        raise ValueError(f"a simplex frame needs two vectors or more, not {k}")
-    return -1 / (k - 1)
-
-
 def solve(k_major: int, k_minor: int, energy: float, ratio: ArrayLike, oversampling: float = 1) -> Solution:
     """Exact optimum of the layer-peeled model at every `ratio`.
 
