@@ -102,6 +102,18 @@ def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(runs):
     assert verdict == "inconclusive"
 
 
+def test_labels_name_a_block_in_the_table_and_change_no_run(runs):
+    labelled = SPEC.grid.blocks[0] | {"labels": {"dataset": "handwriting", "oversampling": "none"}}
+    grid = SPEC.grid.model_copy(update={"blocks": (labelled,)})
+    spec = SPEC.model_copy(update={"grid": grid, "spread": False})
+    table = summary(seeds_table(spec, runs), spec)
+    assert set(table.dataset) == {"handwriting"}
+    assert set(table.oversampling) == {"none"}
+    assert [point.recipe for point in grid.points()] == [point.recipe for point in SPEC.grid.points()]
+    assert list(table) == ["dataset", "k_major", "ratio", "oversampling", "cos_minor", "n"]
+    assert table.cos_minor[0] == pytest.approx(13.05)
+
+
 def test_a_failed_run_lowers_n(runs):
     failed = runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1" / "metrics.csv"
     failed.write_text("epoch,split,layer,bn_mode,classes,metric,value,reason\n")

@@ -96,7 +96,7 @@ def _in_a_name(value: Any) -> str:
 
 
 class Point(NamedTuple):
-    """A grid point: what the grid calls it, the folder of its runs, and their recipe but for the seed."""
+    """A grid point: what its table calls it, the folder of its runs, and their recipe but for the seed."""
 
     axes: Axes
     cell: str
@@ -104,7 +104,10 @@ class Point(NamedTuple):
 
 
 class Grid(Strict):
-    """The runs of one table: blocks of axes whose lists are multiplied out, on one protocol, at each seed."""
+    """The runs of one table: blocks of axes whose lists are multiplied out, on one protocol, at each seed.
+
+    `labels` in a block say what the table calls an axis there, as {optimizer: momentum} for sgd with momentum.
+    """
 
     blocks: tuple[Axes, ...]
     protocol: Axes
@@ -114,9 +117,11 @@ class Grid(Strict):
 
     def points(self) -> Iterator[Point]:
         """Every grid point; raises ConfigError for one that can not be run."""
-        for axes in itertools.chain.from_iterable(map(combinations, self.blocks)):
-            recipe = resolve(axes, self.protocol, self.source)
-            yield Point(axes, self._cell(recipe), recipe)
+        for block in self.blocks:
+            labels = block.get("labels", {})
+            for axes in combinations({axis: value for axis, value in block.items() if axis != "labels"}):
+                recipe = resolve(axes, self.protocol, self.source)
+                yield Point(axes | labels, self._cell(recipe), recipe)
 
     def _cell(self, recipe: Recipe) -> str:
         """Folder of a recipe's seeds: dataset/model/variant, the variant template filled in."""

@@ -1,5 +1,6 @@
 """A paper: one YAML file with its protocol, its tables and figures, its claims, and the grid of each scale."""
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -56,6 +57,7 @@ class Table(Strict):
 
     title: str = Field(description="one line, for the report")
     columns: dict[str, Column] = Field({}, description="measured columns; each gets _mean and _std over the seeds")
+    spread: bool = Field(True, description="false: the mean over the seeds alone, under the column's own name")
     predictions: dict[str, Prediction] = Field({}, description="columns computed from the measured ones by a theory")
     axes: tuple[str, ...] = Field(
         description="columns that say which point a row is; claims select and compare by them"
@@ -183,8 +185,10 @@ class Paper(Strict):
             for axis in (*claim.where, *claim.over, *filter(None, [claim.along])):
                 one_of(f"axis of claims on {claim.table}", axis, (*table.axes, *table.each))
         for name, scale in self.scales.items():
-            for table in scale.tables:
-                one_of(f"table in scales.{name}", table, self.tables)
+            for table, blocks in scale.tables.items():
+                axes = self.tables[one_of(f"table in scales.{name}", table, self.tables)].axes
+                for label in itertools.chain.from_iterable(block.get("labels", {}) for block in blocks):
+                    one_of(f"axis in labels of scales.{name}.tables.{table}", label, axes)
             for key in scale.protocol:
                 one_of(f"key in scales.{name}.protocol", key, Protocol.model_fields)
         return self
@@ -207,6 +211,7 @@ class TableSpec(Strict):
     each: tuple[Literal["epoch", "layer", "bn_mode"], ...] = ()
     columns: dict[str, Column]
     predictions: dict[str, Prediction] = Field({})
+    spread: bool = True
 
 
 class PaperAtScale:
@@ -271,7 +276,7 @@ class PaperAtScale:
     def table_spec(self, name: str) -> TableSpec:
         """What the script that makes a measured table has to know."""
         table = self.paper.tables[name]
-        kept = {key: getattr(table, key) for key in ("axes", "each", "columns", "predictions")}
+        kept = {key: getattr(table, key) for key in ("axes", "each", "columns", "predictions", "spread")}
         return TableSpec(grid=self.grids[name], **kept)
 
 

@@ -91,8 +91,12 @@ def _key(column: Column, axes: dict[str, Any], places: dict[str, Any], num_class
 
 
 def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
-    """Mean and standard deviation (n - 1) over the seeds that have a value, and n, their number: a row a grid point."""
+    """Mean and standard deviation (n - 1) over the seeds that have a value, and n, their number: a row a grid point.
+
+    Where the spec wants no spread, the mean alone, under the column's own name.
+    """
     names = (*spec.columns, *spec.predictions)
-    wanted = {f"{name}_{how}": (name, how) for name in names for how in ("mean", "std")}
+    hows = {"_mean": "mean", "_std": "std"} if spec.spread else {"": "mean"}
+    wanted = {f"{name}{ending}": (name, how) for name in names for ending, how in hows.items()}
     wanted["n"] = (next(iter(spec.columns)), "count")
     return seeds.groupby([*spec.axes, *spec.each], sort=False).agg(**wanted).reset_index()
