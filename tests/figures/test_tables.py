@@ -100,6 +100,18 @@ def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(runs):
     axes = [*spec.axes, *spec.each]
     verdict = check("c", Claim.model_validate(claim), seeds_table(spec, runs), axes, "demo")["verdict"]
     assert verdict == "inconclusive"
+    failed = summary(seeds_table(spec, runs), spec)
+    assert list(failed[failed.layer.isna()].n) == [0]
+
+
+def test_what_a_network_answers_stands_beside_both_modes(runs):
+    for path in runs.rglob("metrics.csv"):
+        with path.open("a") as file:
+            file.write("2,train,network,eval,all,accuracy,0.75\n")
+    columns = {"accuracy": Column.model_validate({"metric": "accuracy", "layer": "network"})}
+    table = seeds_table(SPEC.model_copy(update={"each": ("bn_mode",), "columns": columns}), runs)
+    assert list(table.accuracy[:2]) == [0.75, 0.75]
+    assert list(table.bn_mode[:2]) == ["eval", "train"]
 
 
 def test_labels_name_a_block_in_the_table_and_change_no_run(runs):

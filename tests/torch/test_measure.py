@@ -218,13 +218,16 @@ def test_a_runs_metrics_see_every_layer_the_head_and_the_changed_labels(run_stat
 def test_metrics_csv_is_tidy_and_complete(run_statistics, recipe, tmp_path):
     *_, tensors = run_statistics
     path = tmp_path / "statistics.safetensors"
-    metadata = {"recipe": recipe.model_dump_json(), "layers": "flatten fc1 features linear1"}
+    layers = ["flatten", "fc1", "features", "linear1"]
+    metadata = {"recipe": recipe.model_dump_json(), "layers": " ".join(layers), "layers_inside": " ".join(layers)}
     write_tensors(path, {f"epoch-0007/{name}": value for name, value in tensors.items()}, metadata)
     measure_file(path, tmp_path / "metrics.csv")
     with (tmp_path / "metrics.csv").open() as file:
         written = list(csv.DictReader(file))
     assert tuple(written[0]) == COLUMNS
     assert {row["epoch"] for row in written} == {"7"}
+    # By depth, though the file sorts its tensors by name.
+    assert list(dict.fromkeys(row["layer"] for row in written if row["metric"] == "nc1")) == [*layers, "logits"]
     keys = [tuple(row[name] for name in COLUMNS[:6]) for row in written]
     assert len(set(keys)) == len(keys)
     assert all((row["value"] == "nan") == bool(row["reason"]) for row in written)
@@ -245,9 +248,9 @@ def test_a_deep_linear_heads_optimum_is_measured_at_the_decays_that_were_trained
     trained = recipe.model_copy(
         update={"protocol": recipe.protocol.model_copy(update=protocol), "architecture": {"linear_layers": 2}}
     )
-    found = {(row.layer, row.metric): row.value for row in network_rows(tensors, [], trained)}
+    found = {(row.layer, row.metric): row.value for row in network_rows(tensors, [], recipe=trained)}
     other = trained.model_copy(update={"protocol": trained.protocol.model_copy(update={"loss": "mse_per_sample"})})
-    exact = {(row.layer, row.metric): row.value for row in network_rows(tensors, [], other)}
+    exact = {(row.layer, row.metric): row.value for row in network_rows(tensors, [], recipe=other)}
     for name in ("gof_nc2_w", "gof_nc2_h", "gof_nc3", "gof_alignment", "gof_ratio"):
         assert found["features", f"{name}_code"] == exact["features", name] == exact["features", f"{name}_code"]
     assert found["features", "gof_ratio"] != found["features", "gof_ratio_code"]

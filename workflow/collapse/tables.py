@@ -87,7 +87,11 @@ def read_metrics(path: Path) -> Values:
 def _key(column: Column, axes: dict[str, Any], places: dict[str, Any], num_classes: int) -> tuple:
     classes = group_name(column.classes, axes.get("k_major", num_classes), num_classes)
     layer, bn_mode = places.get("layer", column.layer), places.get("bn_mode", column.bn_mode)
-    return places["epoch"], column.split, layer, "-" if column.split == "-" else bn_mode, classes, column.metric
+    if column.split == "-":
+        bn_mode = "-"  # no sample goes through a batch norm
+    elif column.layer == "network":
+        bn_mode = "eval"  # what a network answers is answered so
+    return places["epoch"], column.split, layer, bn_mode, classes, column.metric
 
 
 def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
@@ -99,4 +103,5 @@ def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     hows = {"_mean": "mean", "_std": "std"} if spec.spread else {"": "mean"}
     wanted = {f"{name}{ending}": (name, how) for name in names for ending, how in hows.items()}
     wanted["n"] = (next(iter(spec.columns)), "count")
-    return seeds.groupby([*spec.axes, *spec.each], sort=False).agg(**wanted).reset_index()
+    # A failed run has no epoch, layer or mode: it stands in a row of its own, where n is 0.
+    return seeds.groupby([*spec.axes, *spec.each], sort=False, dropna=False).agg(**wanted).reset_index()

@@ -13,10 +13,12 @@ def measure_file(statistics: Path, path: Path) -> None:
     """Read a run's statistics and write its metrics.csv; raises DamagedFile."""
     tensors, metadata = read_tensors(statistics)
     recipe = Recipe.model_validate_json(metadata["recipe"])
+    # A failed run has no layers.
+    layers, inside = (metadata.get(name, "").split() for name in ("layers", "layers_inside"))
     epochs = sorted({name.partition("/")[0] for name in tensors})
     rows = []
     for epoch in epochs:
         found = {name.removeprefix(f"{epoch}/"): value for name, value in tensors.items() if name.startswith(epoch)}
         number = int(epoch.removeprefix("epoch-"))
-        rows += [(number, *row) for row in network_rows(found, metadata["layers"].split(), recipe)]
+        rows += [(number, *row) for row in network_rows(found, layers, inside, recipe)]
     write_csv(path, COLUMNS, rows)

@@ -1,6 +1,6 @@
 """The metrics of one network, as tidy rows, from its statistics (collapse.statistics.network)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -72,17 +72,20 @@ class At(NamedTuple):
         return (self.row(name, metric, *arguments) for name, metric in metrics.items())
 
 
-def network_rows(tensors: Statistics, layers: list[str], recipe: Recipe | None = None) -> Iterator[Row]:
-    """Every metric that applies. `layers` names the measured ones, in order, over which a decay is fitted.
+def network_rows(
+    tensors: Statistics, layers: Sequence[str], inside: Sequence[str] = (), recipe: Recipe | None = None
+) -> Iterator[Row]:
+    """Every metric that applies; the rows of layers in order of depth.
 
-    With the recipe of a deep linear head's training, its distances from the optimum are among them.
+    `layers` names the measured ones, in that order, over which a decay is fitted; `inside` these and those inside them.
+    With the recipe of a deep linear head's training, its distances from the optimum are among the metrics.
     """
     products = _below(tensors, "head/product")
     yield from classifier_rows(tensors["head/classifier"])
     yield from classifier_group_rows(tensors["head/classifier"])
     yield from product_rows(products["features"])
     separations: dict[tuple[str, str], dict[str, float]] = {}
-    for (split, bn_mode, layer), found in layer_statistics(tensors).items():
+    for (split, bn_mode, layer), found in layer_statistics(tensors, [*(inside or layers)]).items():
         at = At(split, layer, bn_mode)
         rows = list(layer_rows(found, at))
         separations.setdefault((split, bn_mode), {})[layer] = next(r.value for r in rows if r.metric == "separation")
@@ -106,10 +109,12 @@ def network_rows(tensors: Statistics, layers: list[str], recipe: Recipe | None =
         yield from corruption_rows(tensors)
 
 
-def layer_statistics(tensors: Statistics) -> dict[tuple[str, str, str], Statistics]:
-    """Statistics of every measured layer, by split, bn_mode and layer."""
-    keys = dict.fromkeys(tuple(name.split("/")[:3]) for name in tensors if name.endswith("/coordinates"))
-    return {key: _below(tensors, "/".join(key)) for key in keys}
+def layer_statistics(tensors: Statistics, order: list[str]) -> dict[tuple[str, str, str], Statistics]:
+    """Statistics of every layer, by split, bn_mode and layer: those of `order` first (a file sorts them by name)."""
+    keys = {tuple(name.split("/")[:3]) for name in tensors if name.endswith("/coordinates")}
+    depth = {layer: number for number, layer in enumerate(order)}
+    ordered = sorted(keys, key=lambda key: (*key[:2], depth.get(key[2], len(depth)), key[2]))
+    return {key: _below(tensors, "/".join(key)) for key in ordered}
 
 
 def classifier_rows(weight: np.ndarray) -> Iterator[Row]:

@@ -39,6 +39,7 @@ def extract_run(folder: Path, dataset: Path, rows: np.ndarray, path: Path, devic
             named = checkpoint_statistics(network, train, test, recipe.num_labels())
             tensors |= {f"epoch-{int(epoch):04d}/{name}": tensor.cpu().numpy() for name, tensor in named.items()}
             metadata["layers"] = " ".join(layer_names(network, network.measured))
+            metadata["layers_inside"] = " ".join(layer_names(network, network.measured_inside))
     write_tensors(path, tensors, metadata)
 
 
