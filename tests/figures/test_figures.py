@@ -37,6 +37,19 @@ TABLES = {
                 *(f"{kind}_{of}" for kind in ("equinorm", "equiangularity", "maximal_angle")
                   for of in ("classifiers", "means")))}),
     ),
+    "equi_separation/fig1": (
+        pd.DataFrame({"optimizer": ["sgd"] * 6, "depth": 4, "layer": [0, 1, 2] * 2, "n": 3, "separation_std": 0.1,
+                      "bn_mode": ["eval"] * 3 + ["train"] * 3, "separation_mean": [9, 3, 1] * 2}),
+        pd.DataFrame({"optimizer": ["sgd"], "depth": 4, "bn_mode": "train", "r": -1, "rho": 1 / 3, "n": 3}),
+    ),
+    "equi_separation/linear": (
+        pd.DataFrame({"activation": ["relu"] * 4, "batch_norm": False, "initialisation": ["he"] * 3 + ["default"],
+                      "layer": [0, 1, 2, None], "bn_mode": ["train"] * 3 + [None], "separation_mean": [9, 3, 1, None],
+                      "separation_std": 0.1, "n": [3, 3, 3, 0]}),
+        pd.DataFrame({"activation": "relu", "batch_norm": False, "initialisation": ["he", "default"],
+                      "bn_mode": ["train", None], "r": [-1, None], "rho": [1 / 3, None], "train_accuracy": [1, None],
+                      "n": [3, 0]}),
+    ),
     "layer_peeled/fig3": (
         pd.DataFrame(
             {"k_major": 7, "k_minor": 3, "e_h": 5, "e_w": 1, "ratio": [1, 10, 100], "cos_minor": [-0.1, 1, None],

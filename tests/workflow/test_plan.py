@@ -17,7 +17,7 @@ def test_both_entry_points_plan_the_same(project):
 def test_figures_share_runs(project):
     """Balanced training is one run for all K_A; fig2 at one decay, fig5 at R = 70, fig6 at w_r = 1 are runs of fig4."""
     fig4, fig2, fig5, fig6, table1 = 3 * 5 + 1, 6, 3 * 2 + 1, 4, 2 * 3
-    jobs = project.planned("all")
+    jobs = project.planned("layer_peeled")
     assert jobs["train"] == jobs["extract"] == jobs["measure"] == fig4 + fig2 + fig5 + fig6 + table1
     assert project.planned("fig4")["train"] == fig4
     assert project.planned("fig6")["train"] == 5
@@ -41,12 +41,12 @@ def test_an_absent_paper_recipe_at_infinite_ratio_has_no_minority(project):
     [
         (
             ["fig7"],
-            "unknown target fig7; valid choices: all, fig2, fig3, fig4, fig6, fig5, table1, balanced, layer_peeled",
+            "unknown target fig7; valid choices: all, fig2, fig3, fig4, fig6, fig5, table1, balanced, equi_separation",
         ),
         (["fig5", "--config", "scale=small"], "fig5 is not drawn at scale small, only at demo, paper"),
         (["fig6", "--config", "scal=demo"], "unknown key scal; valid keys: paper, scale"),
         (["fig6", "--config", "scale=huge"], "scale: Input should be 'demo', 'small' or 'paper'"),
-        (["fig6", "--config", "paper=nobody"], "unknown paper 'nobody'; valid choices: layer_peeled"),
+        (["fig6", "--config", "paper=nobody"], "unknown paper 'nobody'; valid choices: equi_separation, layer_peeled"),
         (["fig6", "--config", "seeds=[0, 0]"], "seeds: a seed appears twice"),
         (["fig6", "--config", "protocol={learning_rat: 1}"], "unknown key learning_rat; valid keys: optimizer"),
         (["fig6", "--config", "protocol={momentum: 1.5}"], "protocol.momentum: Input should be less than 1"),

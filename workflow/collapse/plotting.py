@@ -47,6 +47,36 @@ def panels(
     return figure, list(zip(axes[0], groups, strict=True))
 
 
+def grid(rows: int, columns: int, height: float = 2.2) -> tuple[Figure, np.ndarray]:
+    """Rows and columns of axes that share y."""
+    return plt.subplots(
+        rows, columns, figsize=(0.8 * COLUMN_WIDTH * columns, height * rows), sharey=True, squeeze=False
+    )
+
+
+def separation(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame) -> None:
+    """D of every layer in both batch norm modes (filled: train), and the fitted line of the train mode with rho and r.
+
+    table: layer, bn_mode, separation_mean, separation_std; fit: bn_mode, r, rho. The line is drawn through the mean of
+    ln D, where a least-squares line passes.
+    """
+    for mode, fill in (("eval", "none"), ("train", "full")):
+        part = table[table.bn_mode == mode]
+        axes.errorbar(
+            part.layer, part.separation_mean, yerr=part.separation_std, linestyle="", marker="o", markersize=4,
+            fillstyle=fill, color=sns.color_palette()[0], elinewidth=0.8,
+        )  # fmt: skip
+    shown, law = table[table.bn_mode == "train"].dropna(subset="separation_mean"), fit[fit.bn_mode == "train"]
+    if len(shown) and law.rho.notna().all():
+        rho, r = law.rho.iloc[0], law.r.iloc[0]
+        height = np.log(shown.separation_mean).mean()
+        line = np.exp(height + (shown.layer - shown.layer.mean()) * np.log(rho))
+        axes.plot(shown.layer, line, color=sns.color_palette()[1], linewidth=1)
+        text = rf"$\rho$ = {rho:.3f}, $r$ = {r:.3f}"
+        axes.annotate(text, (0.97, 0.95), xycoords="axes fraction", ha="right", va="top", fontsize="small")
+    axes.set(yscale="log")
+
+
 def network_title(group: pd.DataFrame) -> str:
     """Network and dataset of a panel."""
     model, dataset = group.model.iloc[0], group.dataset.iloc[0]
