@@ -32,7 +32,7 @@ def draw(table: pd.DataFrame) -> Figure:
         axes.set(
             xlim=(0, None),
             xlabel=f"distance from collapse  ({plotting.seeds_note(group)})",
-            title=f"{plotting.network_title(group)}, train accuracy {row.train_accuracy_mean:.3f}",
+            title=f"{plotting.network_title(group)}\ntrain accuracy {row.train_accuracy_mean:.3f}",
         )
     panels[0][0].invert_yaxis()
     figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
