@@ -93,6 +93,12 @@ def test_a_recipe_round_trips_through_json():
         assert Recipe.model_validate_json(recipe.identity()) == recipe
 
 
+def test_the_users_changes_win_over_a_grids_own_axes():
+    """Fig 5 gives its epochs: a run of Fig 4 would else have two recipes under one name."""
+    plan = PaperAtScale(load_paper(PAPER), "demo", SEEDS, {"epochs": 2})
+    assert {recipe.protocol.epochs for recipe in plan.recipes.values()} == {2}
+
+
 def test_a_variant_names_what_applies():
     template = "depth-{depth}_norm-{batch_norm}_hidden-{hidden}_rate-{learning_rate}"
     assert variant_name(template, recipe(architecture={"depth": 7})) == "depth-7_norm-True_rate-0.1"

@@ -118,4 +118,4 @@ def test_the_report_works_offline_and_shows_every_category(tmp_path):
     assert '<script src="http' not in html
     verdicts = rows(tmp_path / "results/demo/claims.csv")
     assert all(claim["verdict"] == "holds" for claim in verdicts if claim["table"].startswith("fig3"))
-    assert len(rows(tmp_path / "results/demo/tables/layer_peeled_runs.csv")) == 17 * 2
+    assert len(rows(tmp_path / "results/demo/tables/layer_peeled_runs.csv")) == 39 * 2

@@ -6,7 +6,7 @@ import string
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, NonNegativeInt
+from pydantic import BaseModel, Field, NonNegativeInt
 
 from collapse.data.specs import DATASETS
 from collapse.models.options import OPTIONS
@@ -34,8 +34,10 @@ def combinations(block: Axes) -> Iterator[Axes]:
         yield dict(zip(block, chosen, strict=True))
 
 
-def resolve(axes: Axes, protocol: Axes, source: str) -> Recipe:
+def resolve(axes: Axes, protocol: Axes, source: str, changes: Axes | None = None) -> Recipe:
     """The recipe of one grid point, at seed 0: the protocol, then what the axes say, then the dataset's defaults.
+
+    `changes` of the protocol, the user's own, win over all of them.
 
     Raises ConfigError naming `source` and the key when the point can not be run.
     """
@@ -48,6 +50,7 @@ def resolve(axes: Axes, protocol: Axes, source: str) -> Recipe:
         except ValueError as error:
             raise ConfigError(f"{source} can not be used:\n  {error}") from None
         (data[section] if section else data)[name] = value
+    data["protocol"] |= changes or {}
     if data["imbalance"].get("ratio") == 1 and data["imbalance"].get("oversampling", 1) == 1:
         # Balanced classes are the same run whatever is called the majority: every class is.
         spec = DATASETS.get(data.get("dataset", ""))
@@ -111,6 +114,7 @@ class Grid(Strict):
 
     blocks: tuple[Axes, ...]
     protocol: Axes
+    changes: Axes = Field({})
     seeds: tuple[NonNegativeInt, ...]
     variant: str
     source: str
@@ -120,7 +124,7 @@ class Grid(Strict):
         for block in self.blocks:
             labels = block.get("labels", {})
             for axes in combinations({axis: value for axis, value in block.items() if axis != "labels"}):
-                recipe = resolve(axes, self.protocol, self.source)
+                recipe = resolve(axes, self.protocol, self.source, self.changes)
                 yield Point(axes | labels, self._cell(recipe), recipe)
 
     def _cell(self, recipe: Recipe) -> str:

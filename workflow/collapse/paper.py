@@ -226,11 +226,12 @@ class PaperAtScale:
             raise ConfigError(f"{file}: it has no scale {scale}, only {', '.join(paper.scales)}")
         self.paper, self.scale = paper, scale
         self.plan = plan = paper.scales[scale]
-        changed = paper.protocol.model_dump(mode="json") | plan.protocol | (protocol or {})
+        published = paper.protocol.model_dump(mode="json") | plan.protocol
         self.grids = {
             name: Grid(
                 blocks=blocks,
-                protocol=changed,
+                protocol=published,
+                changes=protocol or {},
                 seeds=seeds,
                 variant=paper.variant,
                 source=f"{file}, scales.{scale}.tables.{name}",
