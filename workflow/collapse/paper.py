@@ -26,7 +26,9 @@ class Column(Strict):
         description="a layer of the network by name; features (the input of the linear head), logits; classifier, head "
         "(the linear head's weights multiplied); network (its answers); layers (decay_*)",
     )
-    split: Literal["train", "test", "-"] = Field("train", description="train, test; - for what needs no samples")
+    split: Literal["train", "held_out", "test", "-"] = Field(
+        "train", description="train, held_out, test; - for what needs no samples"
+    )
     bn_mode: Literal["eval", "train"] = Field(
         "eval", description="train: batch norms by the statistics of chunks of 100 samples (He & Su 2023)"
     )

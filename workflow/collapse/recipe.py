@@ -23,6 +23,10 @@ LOSSES = {
 }
 
 
+# Principal components come from the n x n Gram matrix of the samples.
+MAX_PRINCIPAL_SAMPLES = 10_000
+
+
 class FirstPhase(Strict):
     """Epochs before the others, at a constant step size, in which other layers train (He & Su 2023, code)."""
 
@@ -204,6 +208,14 @@ class Recipe(Strict):
     seeds: Seeds = Field(description="data choice, label noise, initialisation, order")
     measurements: PositiveInt = Field(1, description="log-spaced epochs that are measured; 1: the last alone")
     measure_initial: bool = Field(False, description="measure the untrained network too, as epoch 0")
+    held_out: NonNegativeInt = Field(
+        0,
+        description="samples of each class of the train split, beside the train set's own, of which the accuracy is "
+        "measured: the split held_out, on which to choose a learning rate",
+    )
+    principal_components: PositiveInt | None = Field(
+        None, description="measure separation_principal too, on that many principal components of wider layers"
+    )
     keep_checkpoints: Literal["last", "measured", "all"] = Field(
         "last", description="measured: those epochs, and the first of zero training error; all: every epoch"
     )
@@ -239,6 +251,16 @@ class Recipe(Strict):
         for label, (wanted, held) in enumerate(zip(counts, spec.train_counts, strict=True)):
             if wanted > held:
                 raise ValueError(f"{self.dataset} holds {held} train samples of class {label}: {wanted} are asked for")
+            if wanted + self.held_out > held:
+                raise ValueError(
+                    f"held_out {self.held_out}: {self.dataset} has {held - wanted} train samples of class {label} "
+                    f"beside the {wanted} of the train set"
+                )
+        if self.principal_components and sum(counts) > MAX_PRINCIPAL_SAMPLES:
+            raise ValueError(
+                f"principal_components takes at most {MAX_PRINCIPAL_SAMPLES} train samples, not {sum(counts)}: "
+                f"it forms their Gram matrix"
+            )
         width = self.options().declared_width(self.num_labels())
         if self.options().classifier == "simplex" and width is not None and width < self.num_labels():
             raise ValueError(f"a simplex of {self.num_labels()} classes needs features of that dimension, not {width}")

@@ -28,6 +28,16 @@ def draw(labels: np.ndarray, counts: tuple[int, ...], seed: int) -> np.ndarray:
     return order[rank[order] < np.asarray(counts)[labels[order]]]
 
 
+def draw_more(labels: np.ndarray, rows: np.ndarray, more: int, seed: int) -> np.ndarray:
+    """Rows of the `more` samples of each class that `draw` at that seed would have taken next after `rows`.
+
+    labels (n,), rows (m,) -> rows (K * more,). Raises ValueError when a class holds too few samples.
+    """
+    counts = np.bincount(labels[rows], minlength=labels.max() + 1)
+    wider = draw(labels, tuple(counts + more), seed)
+    return wider[~np.isin(wider, rows)]
+
+
 def write_rows(path: Path, rows: np.ndarray, labels: np.ndarray) -> None:
     """Write an index file: the rows of the train split, and their labels for whoever reads it."""
     write_csv(path, ("row", "label"), list(zip(rows.tolist(), labels[rows].tolist(), strict=True)))

@@ -8,11 +8,14 @@ from collapse.metrics.undefined import need
 
 
 class Decay(NamedTuple):
-    """A log-linear fit ln D_l = a + l ln(ratio): decay ratio rho, Pearson's r, and R^2 = r^2."""
+    """A log-linear fit ln D_l = a + l ln(ratio): decay ratio rho, Pearson's r, R^2 = r^2, and the standard error
+    sqrt(RSS / (L - 2)) of ln D about the line.
+    """
 
     ratio: float
     r: float
     r2: float
+    error: float
 
 
 def decay(separations: np.ndarray) -> Decay:
@@ -25,6 +28,17 @@ def decay(separations: np.ndarray) -> Decay:
     need(bool((np.isfinite(separations) & (separations > 0)).all()), "a layer's separation is undefined or zero")
     layers, logs = np.arange(len(separations)), np.log(separations)
     need(np.ptp(logs) > 0, "the separation is the same in every layer")
-    slope = np.polyfit(layers, logs, 1)[0]
+    slope, intercept = np.polyfit(layers, logs, 1)
     r = np.corrcoef(layers, logs)[0, 1]
-    return Decay(float(np.exp(slope)), float(r), float(r**2))
+    residuals = logs - slope * layers - intercept
+    error = np.sqrt(np.square(residuals).sum() / (len(logs) - 2))
+    return Decay(float(np.exp(slope)), float(r), float(r**2), float(error))
+
+
+def two_segment_error(first: np.ndarray, second: np.ndarray) -> float:
+    """Standard error of ln D about two lines fitted apart, to layers (L1,) and (L2,): comparable with Decay.error, as
+    each line's two parameters are paid for. He & Su 2023: networks of two kinds of blocks. Raises Undefined as decay.
+    """
+    freedoms = len(first) - 2, len(second) - 2
+    squares = [f * decay(part).error ** 2 for f, part in zip(freedoms, (first, second), strict=True)]
+    return float(np.sqrt(sum(squares) / sum(freedoms)))

@@ -24,6 +24,7 @@ VARIABILITY = {
     "nc1_sample_mean": "the same, means centred by the sample mean (code of Zhu, Dang, Nguyen et al.)",
     "nc1_sum": "K times nc1 (authors' code of Papyan et al. 2020)",
     "separation": "D = Tr(SS_w SS_b^+), classes weighted by their counts (He & Su 2023)",
+    "separation_principal": "D of the first principal_components alone (code of He & Su 2023, residual networks)",
     "nc1_quotient": "Tr Sigma_W / Tr Sigma_B (Tirer & Bruna 2022)",
     "cdnv": "class-distance normalised variance, mean over pairs (Galanti et al. 2022)",
     "within_trace": "Tr Sigma_W",
@@ -79,9 +80,17 @@ CORRUPTION = {
 }
 
 LAYERS = {
-    "decay_ratio": "rho of ln D = a + l ln rho over the measured layers (He & Su 2023)",
-    "decay_r": "Pearson's r of that fit",
-    "decay_r2": "its R^2",
+    f"{name}{suffix}": f"{meaning}{where}"
+    for suffix, where in (("", ""), ("_principal", ", of separation_principal"))
+    for name, meaning in {
+        "decay_ratio": "rho of ln D = a + l ln rho over the measured layers (He & Su 2023)",
+        "decay_r": "Pearson's r of that fit",
+        "decay_r2": "its R^2",
+        "decay_error": "its standard error: the root of the squared residuals' sum over the degrees of freedom",
+        "decay_error_two": "the same of two lines, fitted apart, that share the middle measured layer",
+        "decay_ratio_first": "rho of the first of them",
+        "decay_ratio_second": "rho of the second",
+    }.items()
 }
 
 OTHER_DATA = {"ood_orthogonality": "mean |cos(mu_c, mu_OOD)|, means not centred (Ammar et al. 2024, NC5)"}

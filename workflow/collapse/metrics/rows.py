@@ -8,7 +8,7 @@ import numpy as np
 
 from collapse.metrics import answers, duality, geometry, memorization, orthogonal_frame, variability
 from collapse.metrics.groups import class_groups
-from collapse.metrics.layers import decay
+from collapse.metrics.layers import Decay, decay, two_segment_error
 from collapse.metrics.undefined import Undefined
 from collapse.recipe import Recipe
 from collapse.theory import deep_linear
@@ -32,6 +32,8 @@ SHAPE: dict[str, Metric] = {
     "uniformity_riesz_mean": lambda rows: geometry.uniformity(rows, "riesz")[0],
     "uniformity_riesz_variance": lambda rows: geometry.uniformity(rows, "riesz")[1],
 }
+
+SEPARATIONS = ("separation", "separation_principal")  # to which the law is fitted
 
 LINEAR_MAP = GEOMETRY | SHAPE | {"nc2_orthogonal": geometry.orthogonal_distance}
 
@@ -77,18 +79,21 @@ def network_rows(
 ) -> Iterator[Row]:
     """Every metric that applies; the rows of layers in order of depth.
 
-    `layers` names the measured ones, in that order, over which a decay is fitted; `inside` these and those inside them.
+    `layers` names the measured ones, in that order; `inside` these and those inside them, where there are such. A decay
+    is fitted over either.
     With the recipe of a deep linear head's training, its distances from the optimum are among the metrics.
     """
     products = _below(tensors, "head/product")
     yield from classifier_rows(tensors["head/classifier"])
     yield from classifier_group_rows(tensors["head/classifier"])
     yield from product_rows(products["features"])
-    separations: dict[tuple[str, str], dict[str, float]] = {}
+    fitted: dict[tuple[str, str, str], dict[str, float]] = {}  # D by layer
     for (split, bn_mode, layer), found in layer_statistics(tensors, [*(inside or layers)]).items():
         at = At(split, layer, bn_mode)
         rows = list(layer_rows(found, at))
-        separations.setdefault((split, bn_mode), {})[layer] = next(r.value for r in rows if r.metric == "separation")
+        for row in rows:
+            if row.metric in SEPARATIONS:
+                fitted.setdefault((split, bn_mode, row.metric), {})[layer] = row.value
         yield from rows
         if "mean" in found:
             yield from group_rows(found, at)
@@ -97,9 +102,15 @@ def network_rows(
             yield from bias_rows(found, products["features"], tensors["head/bias"], at)
             if split == "train" and recipe is not None:
                 yield from optimum_rows(found, products["features"], recipe, at)
-    for (split, bn_mode), values in separations.items():
-        yield from decay_rows([values[layer] for layer in layers if layer in values], split, bn_mode)
-    for split in ("train", "test"):
+    orders = {"layers": layers} | ({"layers_inside": inside} if len(inside) > len(layers) else {})
+    for (split, bn_mode, metric), values in fitted.items():
+        for name, order in orders.items():
+            known = [layer for layer in order if layer in values]
+            if known:
+                middle = known.index(layers[len(layers) // 2])
+                at, suffix = At(split, name, bn_mode), metric.removeprefix("separation")
+                yield from decay_rows([values[layer] for layer in known], middle, at, suffix)
+    for split in ("train", "held_out", "test"):
         if f"{split}/answers/count" in tensors:
             yield from answer_rows(_below(tensors, f"{split}/answers"), split)
     if "other/mean" in tensors:
@@ -144,6 +155,9 @@ def layer_rows(found: Statistics, at: At) -> Iterator[Row]:
     yield at.row("nc1_sample_mean", partial(variability.nc1, centre="sample"), *scatter)
     yield at.row("nc1_sum", lambda *given: variability.nc1(*given) * (count > 0).sum(), *scatter)
     yield at.row("separation", variability.separation, *scatter)
+    if "principal/coordinates" in found:
+        principal = [found[f"principal/{name}"] for name in ("coordinates", "within", "count", "width")]
+        yield at.row("separation_principal", variability.separation, *principal)
     yield at.row("nc1_quotient", variability.nc1_quotient, coordinates, found["trace"], count)
     yield at.row("cdnv", variability.cdnv, coordinates, found["trace"], count)
     present = count > 0
@@ -222,11 +236,14 @@ MSE_FACTORS: dict[str, Callable[[int], float]] = {
 }
 
 
-def decay_rows(separations: list[float], split: str, bn_mode: str) -> Iterator[Row]:
-    """The law of data separation over the measured layers, in order."""
-    at = At(split, "layers", bn_mode)
-    for name in ("ratio", "r", "r2"):
-        yield at.row(f"decay_{name}", lambda values, name=name: getattr(decay(values), name), separations)
+def decay_rows(separations: list[float], middle: int, at: At, suffix: str = "") -> Iterator[Row]:
+    """The law of data separation over layers, in order: as one line, and as two that meet at the layer `middle`."""
+    for name in Decay._fields:
+        yield at.row(f"decay_{name}{suffix}", lambda given, name=name: getattr(decay(given), name), separations)
+    parts = separations[: middle + 1], separations[middle:]
+    for name, part in zip(("first", "second"), parts, strict=True):
+        yield at.row(f"decay_ratio_{name}{suffix}", lambda given: decay(given).ratio, part)
+    yield at.row(f"decay_error_two{suffix}", two_segment_error, *parts)
 
 
 def answer_rows(found: Statistics, split: str) -> Iterator[Row]:

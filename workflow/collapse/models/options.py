@@ -1,6 +1,6 @@
 """The options of every network, without torch: the workflow validates a recipe before any job runs."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -44,7 +44,7 @@ class MlpOptions(NetworkOptions):
     width: PositiveInt = Field(128, description="width of the hidden layers")
     depth: PositiveInt = Field(2, description="number of hidden layers, a feature_dim layer not counted")
     hidden: tuple[PositiveInt, ...] | None = Field(
-        None, description="width of each hidden layer: replaces width, depth"
+        None, description="width of each hidden layer: depth is then their number, width the greatest"
     )
     feature_dim: FeatureDim = Field(None, description="dimension of the features, a last and narrow hidden layer")
     batch_norm: bool = Field(True, description="whether hidden layers have a batch norm")
@@ -58,6 +58,18 @@ class MlpOptions(NetworkOptions):
         description="with initialisation orthogonal: how many hidden layers it concerns, from the first; null: all",
     )
     input_channel: NonNegativeInt | None = Field(None, description="the one channel that is seen; null: all of them")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_hidden(cls, data: Any) -> Any:
+        hidden = data.get("hidden") if isinstance(data, dict) else None
+        if not hidden or not all(isinstance(width, int) for width in hidden):
+            return data
+        implied = {"width": max(hidden), "depth": len(hidden)}
+        for key, value in implied.items():
+            if data.get(key, value) != value:
+                raise ValueError(f"give hidden or {key}, not both")
+        return data | implied
 
     @model_validator(mode="after")
     def _possible(self) -> "MlpOptions":

@@ -8,8 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from collapse.data.store import read_split
+from collapse.data.subsets import draw_more
 from collapse.files import write_tensors
 from collapse.models.network import Network
+from collapse.recipe import Labels, Recipe
 from collapse.statistics.network import network_statistics
 from collapse.statistics.sweep import Batch, Sweeps, batched
 from collapse.training.run import load_checkpoint, load_images, load_run, load_true_labels
@@ -32,19 +35,39 @@ def extract_run(folder: Path, dataset: Path, rows: np.ndarray, path: Path, devic
     metadata = {"status": run["status"], "reason": run["reason"], "recipe": recipe.model_dump_json()}
     if run["status"] == "ok":
         train, test = (load_images(recipe, dataset, *which, device) for which in (("train", rows), ("test", None)))
+        held_out = load_held_out(recipe, dataset, rows, device) if recipe.held_out else None
         if recipe.labels.noise or recipe.labels.latent:
             train = (*train, load_true_labels(recipe, dataset, rows, device))
         for epoch, entry in run["checkpoints"].items():
             network = load_checkpoint(folder, recipe, entry).to(device).eval()
-            named = checkpoint_statistics(network, train, test, recipe.num_labels())
+            named = checkpoint_statistics(
+                network, train, test, recipe.num_labels(), held_out, recipe.principal_components
+            )
             tensors |= {f"epoch-{int(epoch):04d}/{name}": tensor.cpu().numpy() for name, tensor in named.items()}
             metadata["layers"] = " ".join(layer_names(network, network.measured))
             metadata["layers_inside"] = " ".join(layer_names(network, network.measured_inside))
     write_tensors(path, tensors, metadata)
 
 
-def checkpoint_statistics(network: Network, train: Samples, test: Samples, num_classes: int) -> dict[str, Tensor]:
-    """Statistics of a network in eval mode, on the train subset without repetition and on the whole test split."""
+def load_held_out(recipe: Recipe, dataset: Path, rows: np.ndarray, device: torch.device) -> Samples:
+    """Samples of the train split beside those of `rows`, with their labels unchanged."""
+    _, labels = read_split(dataset, "train")
+    unchanged = recipe.model_copy(update={"labels": Labels()})
+    return load_images(unchanged, dataset, "train", draw_more(labels, rows, recipe.held_out, recipe.seeds.data), device)
+
+
+def checkpoint_statistics(
+    network: Network,
+    train: Samples,
+    test: Samples,
+    num_classes: int,
+    held_out: Samples | None = None,
+    components: int | None = None,
+) -> dict[str, Tensor]:
+    """Statistics of a network in eval mode: the train subset without repetition, held-out samples, the test split.
+
+    `components`: measure that many principal components too.
+    """
     # A copy, so that the batch norms' running statistics stay as they are.
     in_train_mode = copy.deepcopy(network).train()
     return network_statistics(
@@ -52,8 +75,10 @@ def checkpoint_statistics(network: Network, train: Samples, test: Samples, num_c
         num_classes,
         train=Sweeps(lambda: forward(network, train, BATCH)),
         test=Sweeps(lambda: forward(network, test, BATCH)),
+        held_out=None if held_out is None else Sweeps(lambda: forward(network, held_out, BATCH)),
         in_train_mode=Sweeps(lambda: forward(in_train_mode, train, TRAIN_MODE_BATCH)),
         noisy=len(train) > 2,
+        components=components,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from collapse.statistics.principal import principal_statistics
 from collapse.statistics.split import Layers, answers, corruption
 from collapse.statistics.sweep import Batch
 
@@ -15,13 +16,16 @@ def network_statistics(
     num_classes: int,
     train: Iterable[Batch],
     test: Iterable[Batch] | None = None,
+    held_out: Iterable[Batch] | None = None,
     in_train_mode: Iterable[Batch] | None = None,
     noisy: bool = False,
+    components: int | None = None,
 ) -> dict[str, Tensor]:
     """Every statistic of a network, by name, from sweeps that can be repeated (collapse.statistics.sweep).
 
     head: classifier (K, d), bias (K,), and product/<layer> (K, d), the weights behind a layer multiplied; one of the
     layers is `features`. in_train_mode: the train split, batch norms in train mode. noisy: train labels were changed.
+    Of held_out samples only the answers are measured; of train samples also `components` principal components.
     Names: head/<name>; <split>/<bn_mode>/<layer>/<statistic> (Layers.tensors); <split>/answers/<statistic>;
     train/corruption/<statistic>.
     """
@@ -31,6 +35,11 @@ def network_statistics(
     result |= _below("train/eval", layers.tensors(with_mean)) | _below("train/answers", answers(train, num_classes))
     if in_train_mode is not None:
         result |= _below("train/train", Layers(in_train_mode, num_classes).tensors(()))
+    for bn_mode, batches in {"eval": train, "train": in_train_mode}.items():
+        if components and batches is not None:
+            result |= _below(f"train/{bn_mode}", principal_statistics(batches, num_classes, components))
+    if held_out is not None:
+        result |= _below("held_out/answers", answers(held_out, num_classes))
     if test is None:
         return result
     tested = Layers(test, num_classes, layers)
