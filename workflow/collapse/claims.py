@@ -18,6 +18,7 @@ REDUCTIONS: dict[str, Callable[[pd.Series], float]] = {
     "max_step": lambda values: values.diff().max(),
     "range": lambda values: values.iloc[-1] - values.iloc[0],
     "gain": lambda values: values.max() - values.iloc[0],
+    "factor": lambda values: values.max() / values.min(),
     "drop": lambda values: values.max() - values.iloc[-1],
 }
 
@@ -53,7 +54,7 @@ def check(name: str, claim: Claim, table: pd.DataFrame | None, axes: list[str], 
         "at": " ".join(f"{panel} {worst[panel].iloc[0]}" for panel in panels if values[panel].nunique() > 1),
     }
     agree = values.groupby("seed").margin.min() > 0 if seeded else pd.Series([values.margin.min() > 0])
-    return row | _verdict(agree, bool(values.value.isna().any()), seeded)
+    return row | _verdict(agree, bool(values.margin.isna().any()), seeded)
 
 
 def _verdict(agree: pd.Series, missing: bool, seeded: bool) -> dict[str, str]:
@@ -70,7 +71,7 @@ def _verdict(agree: pd.Series, missing: bool, seeded: bool) -> dict[str, str]:
 
 def quantity(claim: Claim, table: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
     """The claimed quantity: a row for each seed and panel, in the column `value`; empty when no row is selected."""
-    rows = table
+    rows = table if claim.minus is None else table.assign(**{claim.column: table[claim.column] - table[claim.minus]})
     for axis, wanted in claim.where.items():
         wanted = getattr(rows[axis], wanted)() if wanted in ("min", "max") else wanted
         rows = rows[rows[axis].isin(wanted if isinstance(wanted, list) else [wanted])]
@@ -100,7 +101,9 @@ def _grouped(rows: pd.DataFrame, keys: list[str]):
 
 
 def margin(condition: Condition, value: float) -> float:
-    """How far inside the condition a value is; negative or zero outside, NaN for NaN."""
+    """How far inside the condition a value is; negative or zero outside, NaN for a missing one that may not be."""
+    if math.isnan(value):
+        return math.inf if condition.missing else math.nan
     if condition.above is not None:
         return value - condition.above
     if condition.below is not None:
@@ -113,6 +116,10 @@ def margin(condition: Condition, value: float) -> float:
 
 def describe(condition: Condition) -> str:
     """The condition in words."""
+    return _described(condition) + (", or missing" if condition.missing else "")
+
+
+def _described(condition: Condition) -> str:
     if condition.above is not None:
         return f"> {condition.above:g}"
     if condition.below is not None:

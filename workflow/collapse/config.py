@@ -19,7 +19,9 @@ class Config(Strict):
         "data", pattern=r"^[A-Za-z0-9_./ -]+$", description="folder with raw datasets, as torchvision lays them out"
     )
     download: bool = Field(True, description="download a raw dataset that data_root lacks")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: cuda where there is one, else cpu")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="auto: cuda where there is one, else cpu; narrow perceptrons are trained on the cpu all the same"
+    )
     jobs_per_gpu: PositiveInt = Field(1, description="trainings that may share a GPU of this machine at a time")
     gpus_per_job: PositiveInt = Field(
         1, description="GPUs of one training job: it trains as many of its seeds side by side (see bundle_seeds)"

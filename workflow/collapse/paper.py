@@ -23,8 +23,9 @@ class Column(Strict):
     metric: str = Field(description="metric, by its name in metrics.csv")
     layer: str = Field(
         "features",
-        description="a layer of the network by name; features (the input of the linear head), logits; classifier, head "
-        "(the linear head's weights multiplied); network (its answers); layers (decay_*)",
+        description="a layer of the network by name; features (the input of the linear head; in a table with a row for "
+        "each layer, that layer), logits; classifier, head (the linear head's weights multiplied); network (its "
+        "answers); layers, layers_inside (decay_*: those inside blocks too)",
     )
     split: Literal["train", "held_out", "test", "-"] = Field(
         "train", description="train, held_out, test; - for what needs no samples"
@@ -54,10 +55,19 @@ class Prediction(Strict):
         return one_of("theory", theory, PREDICTIONS)
 
 
-class Table(Strict):
-    """A tidy table: measured on runs (columns) or computed from theory (solver)."""
+class Best(Strict):
+    """One axis of a table, of which each point keeps the best value alone, as each of several columns choose it."""
 
-    title: str = Field(description="one line, for the report")
+    along: str = Field(description="axis of which the best value is kept, as learning_rate")
+    by: tuple[str, ...] = Field(
+        description="columns that choose, each by the greatest mean over the seeds (of equals the first in the grid); "
+        "which of them chose is the row's chosen_by"
+    )
+
+
+class Content(Strict):
+    """The rows and columns of a table."""
+
     columns: dict[str, Column] = Field({}, description="measured columns; each gets _mean and _std over the seeds")
     spread: bool = Field(True, description="false: the mean over the seeds alone, under the column's own name")
     predictions: dict[str, Prediction] = Field({}, description="columns computed from the measured ones by a theory")
@@ -69,6 +79,19 @@ class Table(Strict):
         description="axes within a run: a row for each measured epoch, layer (numbered, the input is 0), batch norm "
         "mode; without epoch, the last",
     )
+    inside: bool = Field(False, description="layers inside others (blocks) are layers of their own")
+    best: Best | None = Field(None, description="keep the best value of one axis alone")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that say which point a row is."""
+        return (*self.axes, *(["chosen_by"] if self.best else []), *self.each)
+
+
+class Table(Content):
+    """A tidy table: measured on runs (columns) or computed from theory (solver)."""
+
+    title: str = Field(description="one line, for the report")
     solver: str | None = Field(None, description="theory solver that computes the table instead")
 
     @model_validator(mode="after")
@@ -80,6 +103,12 @@ class Table(Strict):
         else:
             for axis in self.axes:
                 one_of("axis", axis, sorted(AXES))
+            if self.best:
+                one_of("axis in best.along", self.best.along, self.axes)
+                if len(self.axes) < 2:
+                    raise ValueError("best needs an axis beside the one of which the best value is kept")
+                for column in self.best.by:
+                    one_of("column in best.by", column, self.columns)
             for prediction in self.predictions.values():
                 for column in PREDICTIONS[prediction.theory]:
                     one_of(f"column for theory {prediction.theory}", column, self.columns)
@@ -97,13 +126,16 @@ class Figure(Strict):
 
 
 class Condition(Strict):
-    """What a claimed quantity has to satisfy: exactly one of the four."""
+    """What a claimed quantity has to satisfy: exactly one of above, below, near, between."""
 
     above: float | None = Field(None, description="greater than this")
     below: float | None = Field(None, description="less than this")
     near: float | None = Field(None, description="within tolerance of this")
     between: tuple[float, float] | None = Field(None, description="in this closed interval")
     tolerance: float = Field(0.0, ge=0, description="for near")
+    missing: bool = Field(
+        False, description="a missing value satisfies it too: a fit that failed, a metric that is undefined"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> "Condition":
@@ -129,13 +161,14 @@ class Claim(Strict):
     statement: str = Field(description="what is claimed, in one sentence")
     table: str = Field(description="table that decides")
     column: str = Field(description="column of the table")
+    minus: str | None = Field(None, description="another column: what is claimed is of column less this one")
     where: dict[str, Any] = Field({}, description="axis: value; min and max stand for the axis' extremes")
     over: tuple[str, ...] = Field((), description="axes to average over")
     along: str | None = Field(None, description="axis to reduce along")
-    reduce: Literal["min_step", "max_step", "range", "gain", "drop"] = Field(
+    reduce: Literal["min_step", "max_step", "range", "gain", "drop", "factor"] = Field(
         "min_step",
         description="min_step / max_step: least / greatest difference of neighbours along; range: last - first; "
-        "gain: greatest - first; drop: greatest - last",
+        "gain: greatest - first; drop: greatest - last; factor: greatest / least",
     )
     condition: Condition = Field(description="what the quantity has to satisfy")
     published: Published = Field(description="the paper's own value")
@@ -183,9 +216,10 @@ class Paper(Strict):
         for claim in self.claims.values():
             table = self.tables[one_of("table in claims", claim.table, self.tables)]
             if table.columns:
-                one_of(f"column of claims on {claim.table}", claim.column, table.columns | table.predictions)
+                for column in filter(None, (claim.column, claim.minus)):
+                    one_of(f"column of claims on {claim.table}", column, table.columns | table.predictions)
             for axis in (*claim.where, *claim.over, *filter(None, [claim.along])):
-                one_of(f"axis of claims on {claim.table}", axis, (*table.axes, *table.each))
+                one_of(f"axis of claims on {claim.table}", axis, table.keys)
         for name, scale in self.scales.items():
             for table, blocks in scale.tables.items():
                 axes = self.tables[one_of(f"table in scales.{name}", table, self.tables)].axes
@@ -205,15 +239,10 @@ class ClaimsSpec(Strict):
     axes: dict[str, tuple[str, ...]]
 
 
-class TableSpec(Strict):
+class TableSpec(Content):
     """A measured table as its script needs it: the runs, and what to read from each."""
 
     grid: Grid
-    axes: tuple[str, ...]
-    each: tuple[Literal["epoch", "layer", "bn_mode"], ...] = ()
-    columns: dict[str, Column]
-    predictions: dict[str, Prediction] = Field({})
-    spread: bool = True
 
 
 class PaperAtScale:
@@ -265,7 +294,7 @@ class PaperAtScale:
         """What the script that checks the claims of a figure needs to know; no table where it is not drawn."""
         drawn = self.paper.figures[figure].tables if figure in self.figures() else ()
         tables = {table: self.paper.tables[table] for table in drawn}
-        axes = {name: (*table.axes, *table.each) for name, table in tables.items()}
+        axes = {name: table.keys for name, table in tables.items()}
         return ClaimsSpec(paper=self.paper.name, scale=self.scale, claims=self.claims(figure), axes=axes)
 
     def theory(self) -> list[str]:
@@ -279,7 +308,7 @@ class PaperAtScale:
     def table_spec(self, name: str) -> TableSpec:
         """What the script that makes a measured table has to know."""
         table = self.paper.tables[name]
-        kept = {key: getattr(table, key) for key in ("axes", "each", "columns", "predictions", "spread")}
+        kept = {key: getattr(table, key) for key in Content.model_fields}
         return TableSpec(grid=self.grids[name], **kept)
 
 

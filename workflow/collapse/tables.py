@@ -1,6 +1,7 @@
 """Tidy tables: what a figure shows, read from the metrics of its runs."""
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -33,39 +34,51 @@ def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
         known = {"oversampling": recipe.imbalance.oversampling, "num_classes": num_classes}
         for seed in spec.grid.seeds:
             measured = metrics(runs / cell / f"seed-{seed}" / "metrics.csv")
-            for places in within_run(measured, spec.each):
+            for places in within_run(measured, spec.each, spec.inside):
                 keys = {name: _key(column, named, places, num_classes) for name, column in spec.columns.items()}
                 values = {name: measured.get(key) for name, key in keys.items()}
-                rows.append(known | named | _numbered(places, measured) | {"seed": seed} | values)
+                rows.append(known | named | _numbered(places, measured, spec.inside) | {"seed": seed} | values)
     table = pd.DataFrame(rows)
     for name, prediction in spec.predictions.items():
         table[name] = predict(table, spec, prediction)
-    return table[[*spec.axes, *spec.each, "seed", *spec.columns, *spec.predictions]]
+    if spec.best:
+        table = best(table, spec)
+    return table[[*spec.keys, "seed", *spec.columns, *spec.predictions]]
 
 
-def within_run(measured: Values, each: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Every combination of the epochs, measured layers and bn_modes that a run has; none of them for a failed one."""
+def best(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """The rows of the best value of one axis, once for each column that chooses, which their chosen_by names."""
+    axes, same = list(spec.axes), [axis for axis in spec.axes if axis != spec.best.along]
+    parts = []
+    for column in spec.best.by:
+        scores = table.astype({column: float}).groupby(axes, sort=False, dropna=False)[column].mean().reset_index()
+        # Where every run failed, and so none has a score, the first stands for them.
+        ranked = scores.fillna({column: -math.inf}).groupby(same, sort=False, dropna=False)[column]
+        parts.append(table.merge(scores.loc[ranked.idxmax(), axes].assign(chosen_by=column), on=axes))
+    return pd.concat(parts)
+
+
+def within_run(measured: Values, each: Sequence[str], inside: bool = False) -> Iterator[dict[str, Any]]:
+    """Every combination of the epochs, measured layers and bn_modes of a run; a failed one has but the modes."""
     choices = {
-        "epoch": sorted({key[0] for key in measured}),
-        "layer": measured_layers(measured),
+        "epoch": sorted({key[0] for key in measured}) or [None],
+        "layer": measured_layers(measured, inside) or [None],
         "bn_mode": ["eval", "train"],
     }
-    last = {"epoch": choices["epoch"][-1]} if measured else {"epoch": None}
-    wanted = [choices[place] if measured else [None] for place in each]
-    for combination in itertools.product(*wanted):
-        yield last | dict(zip(each, combination, strict=True))
+    for combination in itertools.product(*(choices[place] for place in each)):
+        yield {"epoch": choices["epoch"][-1]} | dict(zip(each, combination, strict=True))
 
 
-def measured_layers(measured: Values) -> list[str]:
-    """Names of a run's measured layers, in order of depth; those inside another layer, and the logits, are none."""
+def measured_layers(measured: Values, inside: bool = False) -> list[str]:
+    """Names of a run's measured layers, in order of depth; the logits are none, those inside another only if asked."""
     found = dict.fromkeys(key[2] for key in measured if key[5] == "separation")
-    return [layer for layer in found if layer != "logits" and "." not in layer]
+    return [layer for layer in found if layer != "logits" and (inside or "." not in layer)]
 
 
-def _numbered(places: dict[str, Any], measured: Values) -> dict[str, Any]:
+def _numbered(places: dict[str, Any], measured: Values, inside: bool) -> dict[str, Any]:
     """The places of a row as a table shows them: a layer by its number, the input being 0."""
     layer = places.get("layer")
-    return places | ({} if layer is None else {"layer": measured_layers(measured).index(layer)})
+    return places | ({} if layer is None else {"layer": measured_layers(measured, inside).index(layer)})
 
 
 def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> list[float]:
@@ -86,7 +99,8 @@ def read_metrics(path: Path) -> Values:
 
 def _key(column: Column, axes: dict[str, Any], places: dict[str, Any], num_classes: int) -> tuple:
     classes = group_name(column.classes, axes.get("k_major", num_classes), num_classes)
-    layer, bn_mode = places.get("layer", column.layer), places.get("bn_mode", column.bn_mode)
+    layer = places.get("layer", column.layer) if column.layer == "features" else column.layer
+    bn_mode = places.get("bn_mode", column.bn_mode)
     if column.split == "-":
         bn_mode = "-"  # no sample goes through a batch norm
     elif column.layer == "network":
@@ -103,5 +117,5 @@ def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     hows = {"_mean": "mean", "_std": "std"} if spec.spread else {"": "mean"}
     wanted = {f"{name}{ending}": (name, how) for name in names for ending, how in hows.items()}
     wanted["n"] = (next(iter(spec.columns)), "count")
-    # A failed run has no epoch, layer or mode: it stands in a row of its own, where n is 0.
-    return seeds.groupby([*spec.axes, *spec.each], sort=False, dropna=False).agg(**wanted).reset_index()
+    # A failed run has no epoch or layer: it stands in a row of its own, where n is 0.
+    return seeds.groupby(list(spec.keys), sort=False, dropna=False).agg(**wanted).reset_index()

@@ -40,7 +40,7 @@ def train_share(args: argparse.Namespace, worker: int) -> None:
     caught: list[int] = []
     parent = multiprocessing.parent_process()
     try:
-        with share(choose_device(args.device), args.jobs_per_gpu, args.locks) as device:
+        with share(choose_device(args.device, args.recipe.fits_a_core), args.jobs_per_gpu, args.locks) as device:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda received, frame: caught.append(received))
             jobs = list(zip(args.seeds, args.rows, args.runs, args.states, strict=True))
