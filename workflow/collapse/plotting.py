@@ -1,5 +1,6 @@
 """One look for every figure, and what several figures draw."""
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from collapse.data.specs import DATASETS
 
 COLUMN_WIDTH = 3.4  # inches, one column of a journal page
 SIMPLEX = r"simplex, $-1/(K-1)$"
-MODEL_TITLES = {"mlp": "MLP", "convnet": "small ConvNet", "vgg11": "VGG11", "vgg13": "VGG13", "resnet18": "ResNet18"}
+MODEL_TITLES = {
+    "mlp": "MLP", "convnet": "small ConvNet", "vgg11": "VGG11", "vgg13": "VGG13", "resnet18": "ResNet18",
+    "alexnet_tiled": "AlexNet, tiled", "vgg13_tiled": "VGG13, tiled",
+}  # fmt: skip
 
 
 def render(draw: Callable[..., Figure], tables: Sequence[Path], outputs: Sequence[Path]) -> None:
@@ -47,18 +51,69 @@ def panels(
     return figure, list(zip(axes[0], groups, strict=True))
 
 
-def grid(rows: int, columns: int, height: float = 2.2) -> tuple[Figure, np.ndarray]:
-    """Rows and columns of axes that share y."""
-    return plt.subplots(
-        rows, columns, figsize=(0.8 * COLUMN_WIDTH * columns, height * rows), sharey=True, squeeze=False
-    )
+def laws(
+    table: pd.DataFrame,
+    fit: pd.DataFrame,
+    columns: Sequence[str],
+    title: Callable[[pd.Series], str],
+    rows: Sequence[str] = (),
+    note: Callable[[pd.Series], str] | None = None,
+) -> Figure:
+    """The law of data separation as small multiples: a row and a column for each combination of the axes named so.
+
+    table, fit: as `separation` takes them, for every panel. Where a learning rate was chosen, the one that held-out
+    accuracy chose is drawn, and the one that test accuracy chose, where it is another, as grey crosses. `title` names a
+    panel from the first row of its table, `note` says something of its fit.
+    """
+    above, aside = _values(table, rows), _values(table, columns)
+    figure, panels = plt.subplots(
+        len(above), len(aside), figsize=(0.75 * COLUMN_WIDTH * len(aside), 2.2 * len(above)), sharey="row",
+        squeeze=False,
+    )  # fmt: skip
+    for (i, up), (j, side) in itertools.product(enumerate(above), enumerate(aside)):
+        here = [part[(part[[*rows, *columns]] == [*up, *side]).all(axis=1)] for part in (table, fit)]
+        axes = panels[i][j]
+        if here[0].empty:
+            axes.set_axis_off()
+            continue
+        shown, law = (_chosen(part, "held_out_accuracy") for part in here)
+        separation(axes, shown, law, note(law.iloc[0]) if note else "")
+        _other_choice(axes, here[0])
+        axes.set(title=title(shown.iloc[0]), xlabel=f"layer  ({seeds_note(shown)})")
+    for axes in panels[:, 0]:
+        axes.set(ylabel="separation fuzziness $D$")
+    return figure
 
 
-def separation(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame) -> None:
+def _values(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple]:
+    """Combinations of the axes that a table holds: numbers in order, names as they come."""
+    if not axes:
+        return [()]
+    found = table[list(axes)].drop_duplicates()
+    numeric = [axis for axis in axes if pd.api.types.is_numeric_dtype(found[axis])]
+    return list((found.sort_values(numeric, kind="stable") if numeric else found).itertuples(index=False, name=None))
+
+
+def _chosen(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows that `column` chose, in a table of which some axis has its best values alone."""
+    return table[table.chosen_by == column] if "chosen_by" in table else table
+
+
+def _other_choice(axes: Axes, table: pd.DataFrame) -> None:
+    """D in train mode at the learning rate that test accuracy chooses, where it is not the one drawn."""
+    if "chosen_by" not in table:
+        return
+    ours, theirs = (_chosen(table, column) for column in ("held_out_accuracy", "test_accuracy"))
+    if set(ours.learning_rate) != set(theirs.learning_rate):
+        part = theirs[theirs.bn_mode == "train"]
+        axes.plot(part.layer, part.separation_mean, linestyle="", marker="x", markersize=4, color="0.5", zorder=1)
+
+
+def separation(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame, note: str = "") -> None:
     """D of every layer in both batch norm modes (filled: train), and the fitted line of the train mode with rho and r.
 
-    table: layer, bn_mode, separation_mean, separation_std; fit: bn_mode, r, rho. The line is drawn through the mean of
-    ln D, where a least-squares line passes.
+    table: layer, bn_mode, separation_mean, separation_std; fit: bn_mode, r, rho; `note` stands below them. The line is
+    drawn through the mean of ln D, where a least-squares line passes.
     """
     for mode, fill in (("eval", "none"), ("train", "full")):
         part = table[table.bn_mode == mode]
@@ -68,13 +123,22 @@ def separation(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame) -> None:
         )  # fmt: skip
     shown, law = table[table.bn_mode == "train"].dropna(subset="separation_mean"), fit[fit.bn_mode == "train"]
     if len(shown) and law.rho.notna().all():
-        rho, r = law.rho.iloc[0], law.r.iloc[0]
-        height = np.log(shown.separation_mean).mean()
-        line = np.exp(height + (shown.layer - shown.layer.mean()) * np.log(rho))
-        axes.plot(shown.layer, line, color=sns.color_palette()[1], linewidth=1)
-        text = rf"$\rho$ = {rho:.3f}, $r$ = {r:.3f}"
-        axes.annotate(text, (0.97, 0.95), xycoords="axes fraction", ha="right", va="top", fontsize="small")
+        fitted_line(axes, shown, law.rho.iloc[0])
+        note = f"$\\rho$ = {law.rho.iloc[0]:.3f}, $r$ = {law.r.iloc[0]:.3f}\n{note}"
+    axes.annotate(note.strip(), (0.97, 0.95), xycoords="axes fraction", ha="right", va="top", fontsize="small")
     axes.set(yscale="log")
+
+
+def fitted_line(axes: Axes, shown: pd.DataFrame, ratio: float, colour: int = 1) -> None:
+    """The line of decay `ratio` through the mean of ln D and of the layers shown."""
+    height = np.log(shown.separation_mean).mean()
+    line = np.exp(height + (shown.layer - shown.layer.mean()) * np.log(ratio))
+    axes.plot(shown.layer, line, color=sns.color_palette()[colour], linewidth=1)
+
+
+def accuracy(value: float) -> str:
+    """A train accuracy, in words; missing where no run trained."""
+    return "no run trained" if pd.isna(value) else f"train accuracy {value:.3f}"
 
 
 def network_title(group: pd.DataFrame) -> str:
