@@ -1,0 +1,11 @@
+"""The law for AlexNet and VGG13 with 5x5 convolutions on tiled images."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from collapse import plotting
+
+
+def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
+    """`table` is cnn.csv, `fit` cnn_fit.csv."""
+    return plotting.laws(table, fit, ["model"], plotting.run_title, rows=["dataset"])

@@ -1,0 +1,18 @@
+"""The law on images of their original size, for wide networks of three depths."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from collapse import plotting
+from collapse.data.specs import DATASETS
+
+
+def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
+    """`table` is original.csv, `fit` original_fit.csv."""
+    return plotting.laws(
+        table,
+        fit,
+        ["depth"],
+        lambda run: f"{DATASETS[run.dataset].title}, {run.depth} layers, rate {run.learning_rate:g}",
+        rows=["dataset"],
+    )
