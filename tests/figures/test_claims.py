@@ -87,6 +87,28 @@ def test_what_was_not_run_says_so():
         assert row["ours"] == ""
 
 
+def test_a_missing_value_may_be_what_is_claimed():
+    gap = RISING.copy()
+    gap.loc[gap.k_major == 3, "cos"] = float("nan")
+    row = verdict({"above": -1, "missing": True}, gap)
+    assert row["verdict"] == "holds"
+    assert row["condition"] == "> -1, or missing"
+    assert verdict({"above": 0.95, "missing": True}, gap)["verdict"] == "fails"
+
+
+def test_a_claim_on_the_difference_of_two_columns():
+    pair = RISING.assign(other=RISING.cos - 0.25)
+    row = verdict({"near": 0.25, "tolerance": 1e-9}, pair, minus="other")
+    assert row["verdict"] == "holds"
+    assert verdict({"above": 0.3}, pair, minus="other")["verdict"] == "fails"
+
+
+def test_a_factor_is_the_greatest_over_the_least():
+    spread = table({3: [0.5, 0.25, 1.0]}, seeds=[0])
+    row = verdict({"below": 4.1}, spread.drop(columns="seed"), along="ratio", reduce="factor")
+    assert row["ours"] == pytest.approx(4)
+
+
 @pytest.mark.parametrize(
     ("test", "inside", "outside"),
     [

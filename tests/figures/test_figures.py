@@ -17,6 +17,23 @@ def measured(**columns):
     )
 
 
+def law(*variants, **common):
+    """Tables of D and of its fit for each variant; the last one's runs failed, where there are two."""
+    axes = {"dataset": "digits", "model": "mlp", "depth": 4, "learning_rate": 0.1, "activation": "relu"}
+    axes |= {"batch_norm": True} | common
+    table, fit = [], []
+    for i, variant in enumerate(variants or [{}]):
+        failed = i > 0
+        for mode in ("eval", "train"):
+            cell = axes | variant | {"bn_mode": mode, "n": 0 if failed else 3}
+            table += [
+                cell | {"layer": layer, "separation_mean": 9 / 3**layer, "separation_std": 0.1}
+                for layer in ([] if failed else range(3))
+            ] or [cell]
+            fit.append(cell | ({} if failed else {"r": -1, "rho": 1 / 3, "train_accuracy": 1, "test_accuracy": 0.9}))
+    return pd.DataFrame(table), pd.DataFrame(fit)
+
+
 TABLES = {
     "layer_peeled/fig2": (
         measured(weight_decay=[0.005, 0.005, 0.01, 0.01], k_major=7, ratio=[1, float("inf")] * 2,
@@ -37,18 +54,28 @@ TABLES = {
                 *(f"{kind}_{of}" for kind in ("equinorm", "equiangularity", "maximal_angle")
                   for of in ("classifiers", "means")))}),
     ),
-    "equi_separation/fig1": (
-        pd.DataFrame({"optimizer": ["sgd"] * 6, "depth": 4, "layer": [0, 1, 2] * 2, "n": 3, "separation_std": 0.1,
-                      "bn_mode": ["eval"] * 3 + ["train"] * 3, "separation_mean": [9, 3, 1] * 2}),
-        pd.DataFrame({"optimizer": ["sgd"], "depth": 4, "bn_mode": "train", "r": -1, "rho": 1 / 3, "n": 3}),
+    "equi_separation/fig1": law(optimizer="sgd"),
+    "equi_separation/linear": law({"initialisation": "he"}, {"initialisation": "default"}, batch_norm=False),
+    "equi_separation/epochs": law({"epoch": 0}, {"epoch": 600}),
+    "equi_separation/emergence": law({"epoch": 0}, {"epoch": 600})[1:],
+    "equi_separation/learning_rates": law(),
+    "equi_separation/width": law(width=20),
+    "equi_separation/shape": law(hidden="narrow to wide"),
+    "equi_separation/cnn": law(),
+    "equi_separation/out_of_sample": law({"frozen": True}, {"frozen": False}),
+    "equi_separation/best_depth": law({"depth": 3}, {"depth": 9}, chosen_by="held_out_accuracy")[1:],
+    **{f"equi_separation/{name}": law({"chosen_by": "held_out_accuracy"},
+                                      {"chosen_by": "test_accuracy", "learning_rate": 0.3})
+       for name in ("depth", "imbalance", "original")},
+    "equi_separation/residual": (
+        *[law(block="basic", chosen_by="held_out_accuracy")[0].assign(
+            separation_principal_mean=3, separation_principal_std=0) for _ in range(2)],
+        law(block="basic", chosen_by="held_out_accuracy")[1].assign(
+            **{f"{name}{ending}": -0.9 + (name == "rho") for name in ("r", "rho")
+               for ending in ("_inside", "_principal", "_inside_principal")}),
     ),
-    "equi_separation/linear": (
-        pd.DataFrame({"activation": ["relu"] * 4, "batch_norm": False, "initialisation": ["he"] * 3 + ["default"],
-                      "layer": [0, 1, 2, None], "bn_mode": ["train"] * 3 + [None], "separation_mean": [9, 3, 1, None],
-                      "separation_std": 0.1, "n": [3, 3, 3, 0]}),
-        pd.DataFrame({"activation": "relu", "batch_norm": False, "initialisation": ["he", "default"],
-                      "bn_mode": ["train", None], "r": [-1, None], "rho": [1 / 3, None], "train_accuracy": [1, None],
-                      "n": [3, 0]}),
+    "equi_separation/inputs": (
+        pd.DataFrame({"dataset": ["mnist"], "image_size": 10, "separation_mean": 20, "separation_std": 1, "n": 3}),
     ),
     "layer_peeled/fig3": (
         pd.DataFrame(

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from collapse.claims import check
-from collapse.paper import Claim, Column, TableSpec
+from collapse.paper import Best, Claim, Column, TableSpec
 from collapse.tables import seeds_table, summary
 from collapse.theory.layer_peeled import solve
 from collapse.theory.predictions import layer_peeled
@@ -112,6 +112,43 @@ def test_what_a_network_answers_stands_beside_both_modes(runs):
     table = seeds_table(SPEC.model_copy(update={"each": ("bn_mode",), "columns": columns}), runs)
     assert list(table.accuracy[:2]) == [0.75, 0.75]
     assert list(table.bn_mode[:2]) == ["eval", "train"]
+
+
+def test_what_is_inside_a_layer_is_a_layer_where_asked(runs):
+    for path in runs.rglob("metrics.csv"):
+        with path.open("a") as file:
+            for i, layer in enumerate(("flatten", "block.inner", "block", "logits")):
+                file.write(f"2,train,{layer},eval,all,separation,{i}\n")
+    changed = {"each": ("layer",), "columns": {"d": Column(metric="separation")}, "inside": True}
+    table = seeds_table(SPEC.model_copy(update=changed), runs)
+    assert list(table.d[:3]) == list(table.layer[:3]) == [0, 1, 2]
+
+
+def test_the_best_value_of_an_axis_is_chosen_by_each_column_over_the_seeds(runs):
+    """Held-out accuracy prefers ratio 70 (though seed 0 alone does not), test accuracy ratio 1."""
+    accuracies = {1: {"held_out": (0.8, 0.5), "test": (0.9, 0.9)}, 70: {"held_out": (0.7, 0.7), "test": (0.6, 0.6)}}
+    for path in runs.rglob("metrics.csv"):
+        ratio, seed = int(path.parts[-3].rpartition("-")[2]), int(path.parts[-2][-1])
+        with path.open("a") as file:
+            for split, values in accuracies[ratio].items():
+                file.write(f"2,{split},network,eval,all,accuracy,{values[seed]}\n")
+    columns = {
+        split: Column.model_validate({"metric": "accuracy", "layer": "network", "split": split})
+        for split in ("held_out", "test")
+    }
+    best = Best(along="ratio", by=("held_out", "test"))
+    spec = SPEC.model_copy(update={"columns": SPEC.columns | columns, "best": best})
+    table = summary(seeds_table(spec, runs), spec)
+    assert list(table)[:5] == ["dataset", "k_major", "ratio", "oversampling", "chosen_by"]
+    chosen = table.set_index(["chosen_by", "k_major"])
+    assert dict(chosen.ratio) == {("held_out", 3): 70, ("held_out", 7): 70, ("test", 3): 1, ("test", 7): 1}
+    assert chosen.held_out_mean["held_out", 7] == pytest.approx(0.7)
+    assert (table.n == 2).all()
+    for path in runs.rglob("metrics.csv"):  # every run failed: the first stands for them
+        path.write_text(",".join([*HEADER, "reason"]) + "\n")
+    failed = summary(seeds_table(spec, runs), spec)
+    assert set(failed.ratio) == {1}
+    assert set(failed.n) == {0}
 
 
 def test_labels_name_a_block_in_the_table_and_change_no_run(runs):

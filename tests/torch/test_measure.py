@@ -15,16 +15,19 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import collapse
-from collapse.files import DamagedFile, write_tensors
+from collapse.data.store import read_split
+from collapse.data.subsets import draw, draw_more
+from collapse.files import DamagedFile, read_json, write_tensors
 from collapse.metrics import geometry
 from collapse.metrics.measure import COLUMNS, measure_file
 from collapse.metrics.names import METRICS
 from collapse.metrics.rows import network_rows
 from collapse.models.network import Shape, build
 from collapse.models.options import OPTIONS
-from collapse.statistics.extract import checkpoint_statistics
+from collapse.statistics.extract import checkpoint_statistics, extract_run
 from collapse.statistics.split import Layers
 from collapse.statistics.sweep import Batch, Sweeps, batched
+from collapse.training.run import Work, load_checkpoint, load_images, publish, train_run
 
 
 def values(table):
@@ -324,3 +327,23 @@ def test_whatever_the_features_no_value_is_wrong(case):
         ("ncc_mismatch", 0, 1), ("ncc_accuracy", 0, 1), ("accuracy", 0, 1), ("calibration_error", 0, 1),
     ):  # fmt: skip
         assert table[table.metric == name].value.dropna().between(low - 1e-9, high + 1e-9).all()
+
+
+def test_held_out_samples_of_a_run_are_beside_its_train_set(recipe, tmp_path, digits):
+    """Their accuracy is the network's own on the samples that the train set's draw would have taken next."""
+    recipe = recipe.model_copy(update={"held_out": 5})
+    labels = read_split(digits, "train")[1]
+    rows = draw(labels, recipe.class_counts(), recipe.seeds.data)
+    work = Work(dataset=digits, rows=rows, state=tmp_path / "state", device=torch.device("cpu"))
+    train_run(recipe, work)
+    publish(tmp_path / "state", tmp_path / "run")
+    extract_run(tmp_path / "run", digits, rows, tmp_path / "statistics.safetensors", torch.device("cpu"))
+    measure_file(tmp_path / "statistics.safetensors", tmp_path / "metrics.csv")
+    with (tmp_path / "metrics.csv").open() as file:
+        found = [row for row in csv.DictReader(file) if row["split"] == "held_out" and row["classes"] == "all"]
+    run = read_json(tmp_path / "run/run.json")
+    network = load_checkpoint(tmp_path / "run", recipe, run["checkpoints"][str(recipe.protocol.epochs)]).eval()
+    images, true = load_images(recipe, digits, "train", draw_more(labels, rows, 5, 0), torch.device("cpu"))
+    expected = (network(images).argmax(1) == true).double().mean().item()
+    assert {row["metric"]: float(row["value"]) for row in found}["accuracy"] == pytest.approx(expected)
+    assert len(images) == 50

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collapse.metrics import answers, duality, geometry, memorization, orthogonal_frame, variability
 from collapse.metrics.groups import class_groups, group_name
-from collapse.metrics.layers import decay
+from collapse.metrics.layers import decay, two_segment_error
 from collapse.metrics.undefined import Undefined
 from collapse.theory.deep_linear import spectrum, survival_threshold
 
@@ -270,3 +270,22 @@ def test_groups_are_heads_and_tails():
     assert group_name("minority", 7, 10) == "7-9"
     assert group_name("majority", 7, 10) == "0-6"
     assert group_name("all", 7, 10) == "all"
+
+
+def test_a_broken_line_is_two_lines_without_error():
+    """ln D of slopes ln 0.5, then ln 0.8, that meet in one layer: each fit is exact, a single line is not."""
+    first, second = 9 * 0.5 ** np.arange(5), 9 * 0.5**4 * 0.8 ** np.arange(6)
+    assert two_segment_error(first, second) == pytest.approx(0, abs=EXACT)
+    assert decay(first).error == pytest.approx(0, abs=EXACT)
+    assert decay(second).ratio == pytest.approx(0.8, rel=EXACT)
+    assert decay(np.concatenate([first, second[1:]])).error > 0.1
+
+
+def test_two_lines_pay_for_their_parameters():
+    """The error estimates the noise's standard deviation whichever way it is fitted, where the line is one."""
+    rng = np.random.default_rng(0)
+    noisy = [np.exp(-0.3 * np.arange(41) + 0.2 * rng.normal(size=41)) for _ in range(400)]
+    one = np.mean([decay(values).error ** 2 for values in noisy])
+    two = np.mean([two_segment_error(values[:21], values[20:]) ** 2 for values in noisy])
+    assert one == pytest.approx(0.04, rel=0.05)
+    assert two == pytest.approx(0.04, rel=0.05)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from collapse.metrics import variability
 from collapse.statistics import classes
 from collapse.statistics.classes import Moments, Scatter, Subspace, class_statistics
+from collapse.statistics.principal import principal_scores, principal_statistics
+from collapse.statistics.sweep import Batch
 
 GENERATOR = torch.Generator().manual_seed(0)
 WORKFLOW = str(Path(__file__).parents[2] / "workflow")
@@ -199,3 +201,45 @@ def test_measuring_takes_little_memory_beside_the_features(n, d, limit):
     said = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": WORKFLOW})
     before, after = (int(part) / 1024 for part in said.stdout.split())
     assert after - before < limit
+
+
+def test_principal_components_are_those_of_scikit_learn():
+    from sklearn.decomposition import PCA
+
+    rng = np.random.default_rng(0)
+    activations = rng.normal(size=(60, 300)) * np.linspace(3, 0.1, 300) + 5
+    scores = principal_scores(torch.from_numpy(activations), 20).numpy()
+    expected = PCA(20, svd_solver="full").fit_transform(activations)
+    np.testing.assert_allclose(np.abs(scores[:, ::-1]), np.abs(expected), rtol=1e-8, atol=1e-9)
+
+
+def test_all_principal_components_leave_the_separation_as_it_is():
+    rng = np.random.default_rng(1)
+    labels = torch.arange(90) % 3
+    hidden = torch.from_numpy(rng.normal(size=(90, 4, 5))) + labels[:, None, None]
+    parts = zip(hidden.split(40), labels.split(40), strict=True)
+    batches = [Batch({"features": h}, h.flatten(1)[:, :3], y) for h, y in parts]
+    found = principal_statistics(batches, 3, components=100)
+    names = ("coordinates", "within", "count", "width")
+    principal = variability.separation(*(found[f"features/principal/{name}"].numpy() for name in names))
+    whole = vars(class_statistics(hidden, labels, 3)) | {"width": torch.tensor(20)}
+    assert principal == pytest.approx(variability.separation(*(whole[name].numpy() for name in names)), rel=1e-10)
+    few = principal_statistics(batches, 3, components=3)
+    assert variability.separation(*(few[f"features/principal/{name}"].numpy() for name in names)) != pytest.approx(
+        principal, rel=0.01
+    )
+
+
+@pytest.mark.parametrize("bias", [0, 10])
+def test_separation_is_that_of_a_pseudo_inverse(bias):
+    """d = 100, unequal counts: He & Su 2023, equation (1), with numpy's pinv in float64."""
+    rng = np.random.default_rng(2)
+    labels = rng.permutation(np.repeat(np.arange(10), range(30, 130, 10)))
+    hidden = rng.normal(size=(len(labels), 100)) + 2 * rng.normal(size=(10, 100))[labels] + bias
+    means = np.stack([hidden[labels == k].mean(0) for k in range(10)])
+    deviations = hidden - means[labels]
+    between = (means[labels] - hidden.mean(0)).T @ (means[labels] - hidden.mean(0)) / len(labels)
+    expected = np.trace(deviations.T @ deviations / len(labels) @ np.linalg.pinv(between, rcond=1e-10, hermitian=True))
+    found = class_statistics(torch.from_numpy(hidden), torch.from_numpy(labels), 10)
+    parts = found.coordinates.numpy(), found.within.numpy(), found.count.numpy(), np.array(100)
+    assert variability.separation(*parts) == pytest.approx(expected, rel=1e-10)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse.data.subsets import draw, read_rows, write_rows
+from collapse.data.subsets import draw, draw_more, read_rows, write_rows
 from collapse.files import DamagedFile
 
 LABELS = np.random.default_rng(5).permutation(np.repeat(np.arange(4), 25))
@@ -22,6 +22,15 @@ def test_subsets_are_nested_in_one_visiting_order(pairs, seed):
     inner, outer = draw(LABELS, small, seed), draw(LABELS, large, seed)
     assert set(inner) <= set(outer)
     assert [row for row in outer if row in set(inner)] == list(inner)
+
+
+@given(st.lists(st.integers(1, 15), min_size=4, max_size=4), st.integers(0, 100))
+def test_held_out_samples_are_those_a_larger_draw_would_take_next(counts, seed):
+    rows = draw(LABELS, tuple(counts), seed)
+    more = draw_more(LABELS, rows, 10, seed)
+    assert not set(rows) & set(more)
+    assert np.bincount(LABELS[more]).tolist() == [10] * 4
+    assert set(rows) | set(more) == set(draw(LABELS, tuple(count + 10 for count in counts), seed))
 
 
 def test_the_whole_set_is_visited_in_the_permutations_own_order():

@@ -157,6 +157,9 @@ def test_latent_classes_double_the_labels():
         ({"architecture": {"widht": 3}}, "unknown key widht; valid keys: "),
         ({"architecture": {"norm_after_activation": True, "batch_norm": False}}, "norm_after_activation needs"),
         ({"model": "resnet18", "architecture": {"width": 3}}, "unknown key width; valid keys: "),
+        ({"held_out": 141}, "held_out 141: digits has "),
+        ({"dataset": "mnist", "principal_components": 100}, "at most 10000 train samples"),
+        ({"architecture": {"hidden": [30, 50], "width": 40}}, "give hidden or width, not both"),
         ({"keep_checkpoints": "some"}, "keep_checkpoints: Input should be 'last', 'measured' or 'all'"),
     ],
 )  # fmt: skip
@@ -164,6 +167,17 @@ def test_a_recipe_that_can_not_be_run_says_why(changed, message):
     with pytest.raises(ConfigError) as error:
         recipe(**changed)
     assert message in str(error.value)
+
+
+def test_widths_follow_from_the_hidden_layers():
+    options = recipe(architecture={"hidden": [30, 50, 40]}).options()
+    assert (options.depth, options.width, options.widths()) == (3, 50, (30, 50, 40))
+
+
+def test_narrow_perceptrons_fit_a_core():
+    assert recipe(architecture={"width": 100, "depth": 19}).fits_a_core
+    assert not recipe(architecture={"hidden": [100, 1000]}).fits_a_core
+    assert not recipe(model="resnet18", architecture={}).fits_a_core
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from collapse import plotting
+from collapse.data.specs import DATASETS
 
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """`table` is cnn.csv, `fit` cnn_fit.csv."""
-    return plotting.laws(table, fit, ["model"], plotting.run_title, rows=["dataset"])
+    return plotting.laws(
+        table,
+        fit,
+        ["model"],
+        lambda run: f"{plotting.MODEL_TITLES.get(run.model, run.model)}, {DATASETS[run.dataset].title}",
+        rows=["dataset"],
+    )
