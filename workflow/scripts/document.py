@@ -16,14 +16,14 @@ from pydantic.fields import FieldInfo
 from collapse.config import Config
 from collapse.metrics.names import METRICS
 from collapse.models.options import OPTIONS, NetworkOptions
-from collapse.paper import Claim, Column, Condition, Figure, Paper, Prediction, Published, Scale, Table
+from collapse.paper import Best, Claim, Column, Condition, Figure, Paper, Prediction, Published, Scale, Table
 from collapse.recipe import FirstPhase, Imbalance, Labels, Protocol, Recipe
 
 ROOT = Path(__file__).parents[2]
 MODELS = {
     model.__name__: model
     for model in (
-        *(Config, Paper, Protocol, Table, Column, Prediction, Figure, Claim, Condition, Published, Scale),
+        *(Config, Paper, Protocol, Table, Column, Best, Prediction, Figure, Claim, Condition, Published, Scale),
         *(Recipe, Imbalance, Labels, FirstPhase, NetworkOptions),
     )
 }
