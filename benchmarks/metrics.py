@@ -5,8 +5,8 @@ Environment: torch
 Features lie in memory, N = 50,000, d = 512 (and 2048), in batches of 256, on one CPU thread; seconds of CPU time, the
 least of three turns. The reference adds every sample to its class mean, then every sample's outer product to Sigma_W,
 and takes SciPy's pseudo-inverse of Sigma_B: NC1. `all` is our class statistics, nearest class means, and every metric
-of a layer and its classifier, against the reference's NC1 alone; `nc1` is NC1 against NC1. At d = 2048 the reference's
-outer products are timed on 300 samples and multiplied up.
+of a layer and its classifier, against the reference's NC1 alone; `nc1` is collapse.nc1 against it. At d = 2048 the
+reference's outer products are timed on 300 samples and multiplied up.
 """
 
 import itertools
@@ -18,9 +18,8 @@ import torch
 from table import Row, write
 from torch import Tensor
 
-from collapse.metrics import variability
+from collapse.measuring import nc1
 from collapse.metrics.rows import At, bias_rows, classifier_rows, duality_rows, layer_rows
-from collapse.statistics.classes import class_statistics
 from collapse.statistics.split import Layers
 from collapse.statistics.sweep import Batch
 
@@ -74,12 +73,6 @@ def reference_seconds(x: Tensor, y: Tensor, num_classes: int, outer: int = SAMPL
     return middle - started + (end - middle) * SAMPLES / outer + time.process_time() - end
 
 
-def nc1(x: Tensor, y: Tensor, num_classes: int) -> float:
-    """Ours."""
-    found = class_statistics(x, y, num_classes)
-    return variability.nc1(found.coordinates.numpy(), found.within.numpy(), found.count.numpy(), x.shape[1])
-
-
 def everything(x: Tensor, y: Tensor, num_classes: int, weight: Tensor, logits: Tensor) -> list:
     """Ours: a layer's statistics and nearest means, and all its metrics with the classifier's."""
     layers = Layers([Batch({"features": x}, logits, y)], num_classes)
@@ -107,7 +100,7 @@ def compare(num_classes: int, width: int, outer: int = SAMPLES) -> list[Row]:
     logits = x @ weight.T
     slow = min(reference_seconds(x, y, num_classes, outer) for _ in range(TURNS))
     name = f"K={num_classes}" if width == 512 else f"d={width} K={num_classes}"
-    cases = {f"nc1 {name}": lambda: nc1(x, y, num_classes)}
+    cases = {f"nc1 {name}": lambda: nc1(x, y)}
     if outer == SAMPLES:
         cases = {f"all {name}": lambda: everything(x, y, num_classes, weight, logits)} | cases
     return [Row(case, fast, slow, "CPU s", slow / fast) for case, run in cases.items() for fast in [least(run)]]

@@ -10,7 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import collapse
 from collapse.metrics import variability
+from collapse.metrics.undefined import Undefined
 from collapse.statistics import classes
 from collapse.statistics.classes import Moments, Scatter, Subspace, class_statistics
 from collapse.statistics.principal import principal_scores, principal_statistics
@@ -86,6 +88,7 @@ def test_nc1_is_right_from_no_collapse_to_the_deepest(level, k, d):
     reference = (projected.square().sum() / len(y) / k).item()
     assert level / 4 < reference < 2 * level
     assert nc1(class_statistics(x, y, k)) == pytest.approx(reference, rel=1e-6)
+    assert collapse.nc1(x, y) == pytest.approx(reference, rel=1e-6)
 
 
 def test_centres_that_float32_can_not_hold_do_not_add_to_the_scatter():
@@ -95,6 +98,36 @@ def test_centres_that_float32_can_not_hold_do_not_add_to_the_scatter():
     ours, exact = class_statistics(x, labels, 3), class_statistics(x.double(), labels, 3)
     torch.testing.assert_close(ours.trace, exact.trace, rtol=1e-5, atol=0)
     assert nc1(ours) == pytest.approx(nc1(exact), rel=1e-5)
+    assert collapse.nc1(x, labels) == pytest.approx(nc1(exact), rel=1e-5)
+
+
+@pytest.mark.parametrize("counts", [[20] * 5, [40, 40, 3, 2, 1], [30, 0, 20, 10]])
+@pytest.mark.parametrize("d", [3, 12])
+def test_nc1_by_itself_is_that_of_all_statistics(counts, d):
+    x, y = samples(counts, d, spread=0.3)
+    assert collapse.nc1(x.reshape(len(x), -1, 3), y) == pytest.approx(
+        nc1(class_statistics(x, y, len(counts))), rel=1e-10
+    )
+
+
+def test_nc1_by_itself_is_that_of_all_statistics_where_eigenvectors_are_arbitrary():
+    """Means on an exact simplex frame: all eigenvalues of Sigma_B are the same."""
+    y = torch.arange(200) % 10
+    x = torch.eye(10, dtype=torch.float64)[y] + torch.randn(200, 10, generator=GENERATOR, dtype=torch.float64)
+    x += (torch.eye(10, dtype=torch.float64) - torch.stack([x[y == c].mean(0) for c in range(10)]))[y]
+    assert collapse.nc1(x, y) == pytest.approx(nc1(class_statistics(x, y, 10)), rel=1e-10)
+
+
+def test_nc1_by_itself_says_where_it_has_no_value():
+    x, y = samples([10] * 3, 4, spread=0.3)
+    with pytest.raises(Undefined, match="fewer than 2 classes"):
+        collapse.nc1(x, torch.ones_like(y))
+    with pytest.raises(Undefined, match="rank lost"):
+        collapse.nc1(torch.ones_like(x), y)
+    with pytest.raises(ValueError, match="30 features and 29 labels"):
+        collapse.nc1(x, y[1:])
+    with pytest.raises(ValueError, match="0 features"):
+        collapse.nc1(x[:0], y[:0])
 
 
 @settings(deadline=None, max_examples=25)
@@ -132,7 +165,18 @@ def test_shards_merged_are_the_whole(dtype):
     whole, merged = class_statistics(x, y, 4), scatters[0].finish()
     for name in ("count", "mean", "spectrum", "trace"):
         torch.testing.assert_close(getattr(merged, name), getattr(whole, name), rtol=1e-10, atol=1e-10)
-    assert nc1(merged) == pytest.approx(nc1(whole), rel=1e-10 if dtype == torch.float64 else 1e-7)
+    assert nc1(merged) == pytest.approx(nc1(whole), rel=1e-10 if dtype == torch.float64 else 1e-6)
+
+
+def test_diagonal_shards_merged_are_the_diagonal_and_no_variances():
+    x, y = samples([9, 30, 1, 6], 11, spread=0.2)
+    parts = [Scatter(Subspace(*_moments(x, y, 4), torch.float64), diagonal=True) for _ in range(2)]
+    for i, part in enumerate(parts):
+        part.add(x[i::2], y[i::2])
+    parts[0].merge(parts[1])
+    found, whole = parts[0].finish(), class_statistics(x, y, 4)
+    torch.testing.assert_close(found.within, whole.within.diagonal(), rtol=1e-12, atol=0)
+    assert found.trace.isnan().all()
 
 
 @pytest.mark.parametrize("offset", [0.0, 100.0])
@@ -145,6 +189,18 @@ def test_the_nearest_class_mean_is_the_nearest(counts, offset):
         nearest, torch.cdist(x, space.subspace.mean, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
     )
     assert (nearest != y).any()
+
+
+def test_the_nearest_of_two_class_means_that_almost_coincide_is_found_in_float32():
+    """A ten-thousandth as far from each other as from the third."""
+    means = torch.eye(3, 8, dtype=torch.float64)
+    means[1] = means[0] + 1e-4 * torch.eye(8, dtype=torch.float64)[2]
+    y = torch.arange(300) % 3
+    x = (means[y] + 2e-5 * torch.randn(300, 8, generator=GENERATOR, dtype=torch.float64)).float()
+    nearest = Scatter(Subspace(*_moments(x, y, 3), torch.float32)).add(x, y, nearest=True)
+    exact = torch.stack([x[y == c].double().mean(0) for c in range(3)])
+    expected = torch.cdist(x.double(), exact, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
+    assert torch.equal(nearest, expected)
 
 
 def _moments(x, y, k):
@@ -180,16 +236,17 @@ def test_equal_means_lose_rank():
 
 
 MEASURE = """
-import resource, sys, torch
+import collapse, resource, sys, torch
 from collapse.statistics.classes import class_statistics
 torch.set_num_threads(1)
 n, d, k = map(int, sys.argv[1:])
 generator = torch.Generator().manual_seed(0)
 x, y = torch.empty(n, d), torch.arange(n) % k
 x.normal_(generator=generator)
-class_statistics(x[:1000, :10], y[:1000], k)  # what torch itself takes once
+# What torch itself and the modules take once.
+class_statistics(x[:1000, :10], y[:1000], k), collapse.nc1(x[:1000, :10], y[:1000])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-class_statistics(x, y, k)
+class_statistics(x, y, k), collapse.nc1(x, y)
 print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

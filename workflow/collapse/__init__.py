@@ -4,9 +4,9 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """`collapse.measure`, looked up when asked for: reading a configuration should not import torch."""
-    if name == "measure":
-        from collapse.measuring import measure
+    """`collapse.measure`, `collapse.nc1`, looked up when asked for: reading a configuration should not import torch."""
+    if name in ("measure", "nc1"):
+        from collapse import measuring
 
-        return measure
+        return getattr(measuring, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

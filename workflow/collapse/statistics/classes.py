@@ -56,7 +56,7 @@ class Subspace:
     """The span of the differences of class means (K, d): at most K - 1 directions.
 
     `spectrum` (r,) holds the non-zero eigenvalues of Sigma_B = (1/K) sum_c (mu_c - mu)(mu_c - mu)^T over the classes
-    present, mu being the mean of their means; `basis` (r, d) its eigenvectors; `coordinates` (K, r) the class means in
+    present, mu being the mean of their means; `basis` (d, r) its eigenvectors; `coordinates` (K, r) the class means in
     it, measured from mu, NaN for an absent class. Sigma_B shares its eigenvalues with a K x K Gram matrix.
     `centres` (K, d), the means as `dtype` can hold them, is what activations are measured from.
     """
@@ -77,20 +77,20 @@ class Subspace:
         self.coordinates[present] = scaled
         self.mean, self.count = mean, count
         self.centres = torch.where(present[:, None], mean, centre).to(dtype)
-        # A direction a row: products with it are then a sixth faster.
-        self.basis = ((vectors[:, kept] / (len(means) * self.spectrum).sqrt()).T @ centred).to(dtype)
-        # Class means as nearest() needs them: an absent class is nearest to nothing.
-        self._nearest = torch.where(present[:, None], self.coordinates, 0.0).to(dtype)
-        self._half_norms = (self._nearest.square().sum(1) / 2).masked_fill(~present, torch.inf)
+        # A direction a column, in this order in memory: products with it take two thirds of the time on a CPU.
+        self.basis = (centred.T @ (vectors[:, kept] / (len(means) * self.spectrum).sqrt())).to(dtype)
+        # As nearest() needs them: a class mean a column, and |mu_i - mu_j|^2 / 2 (K, K), infinite for an absent j.
+        places = torch.where(present[:, None], self.coordinates, 0.0)
+        apart = torch.cdist(places, places).square() / 2
+        self._places, self._apart = places.T.to(dtype), apart.masked_fill(~present, torch.inf).to(dtype)
 
     def nearest(self, projected: Tensor, labels: Tensor) -> Tensor:
-        """Class (n,) whose mean is nearest, from deviations along the basis (r, n) and their labels (n,).
+        """Class (n,) whose mean is nearest, from deviations along the basis (n, r) and their labels (n,).
 
-        |h - mu_c|^2 / 2 less what all classes share, in coordinates measured from the mean of the means: the expanded
-        form about the origin would cancel (metrics.md, section 6).
+        The least of |mu_i - mu_j|^2 / 2 - <h - mu_i, mu_j>, which is |h - mu_j|^2 / 2 less what all classes j share, i
+        being the label: the expanded form about the origin would cancel (metrics.md, section 6).
         """
-        positions = projected.T + self._nearest[labels]
-        return (self._half_norms - positions @ self._nearest.T).argmin(1)
+        return torch.addmm(self._apart[labels], projected, self._places, alpha=-1).argmin(1)
 
 
 @dataclass
@@ -99,7 +99,8 @@ class Measured:
 
     count (K,); mean (K, d); coordinates (K, r); spectrum (r,), as in Subspace; trace (K,), mean squared distance of a
     class's activations to their mean; within (r, r), the within-class scatter Sigma_W = (1/n) sum_i (h_i - mu_i)(...)^T
-    in the basis of the subspace. NaN for classes without samples.
+    in the basis of the subspace. NaN for classes without samples. From a `diagonal` Scatter, within is the diagonal
+    (r,) of Sigma_W, and trace is NaN.
     """
 
     count: Tensor
@@ -111,13 +112,17 @@ class Measured:
 
 
 class Scatter:
-    """Scatter of activations about the class means of a Subspace. Additive: shards are measured apart, and merged."""
+    """Scatter of activations about the class means of a Subspace. Additive: shards are measured apart, and merged.
 
-    def __init__(self, subspace: Subspace):
-        self.subspace = subspace
+    `diagonal`: only what NC1 takes, the diagonal of Sigma_W in the basis of the subspace, and no class variances.
+    """
+
+    def __init__(self, subspace: Subspace, diagonal: bool = False):
+        self.subspace, self.diagonal = subspace, diagonal
         classes, rank = subspace.coordinates.shape
         new = subspace.coordinates.new_zeros
-        self.squares, self.second = new(classes), new(rank, rank)
+        self.squares = new(classes).fill_(torch.nan if diagonal else 0)
+        self.second = new(rank) if diagonal else new(rank, rank)
 
     def add(self, activations: Tensor, labels: Tensor, nearest: bool = False) -> Tensor | None:
         """Take in activations (n, ...) with labels (n,); returns, where asked for, the nearest class of each (n,)."""
@@ -128,9 +133,12 @@ class Scatter:
             deviations = torch.empty_like(part) if deviations is None else deviations[: len(part)]
             torch.index_select(centres, 0, label, out=deviations)
             torch.sub(part, deviations, out=deviations)
-            projected = self.subspace.basis @ deviations.T
-            self.squares.index_add_(0, label, torch.linalg.vector_norm(deviations, dim=1).double().square())
-            self.second += (projected @ projected.T).double()
+            projected = deviations @ self.subspace.basis
+            if self.diagonal:
+                self.second += projected.square().sum(0)
+            else:
+                self.squares.index_add_(0, label, torch.linalg.vector_norm(deviations, dim=1).double().square())
+                self.second += projected.T @ projected
             if nearest:
                 found.append(self.subspace.nearest(projected, label))
         return torch.cat(found) if nearest else None
@@ -144,17 +152,18 @@ class Scatter:
         """The statistics. The centres are rounded means: what that shifted is known, and corrected."""
         space = self.subspace
         count, rounding = space.count.double(), space.mean - space.centres.double()  # NaN for an absent class
-        shift = torch.nan_to_num(rounding) @ space.basis.double().T
-        within = (self.second - (shift * count[:, None]).T @ shift) / count.sum()
+        shift = torch.nan_to_num(rounding) @ space.basis.double()
+        rounded = count @ shift.square() if self.diagonal else (shift * count[:, None]).T @ shift
+        within = (self.second - rounded) / count.sum()
         trace = (self.squares / count - rounding.square().sum(1)).clamp(min=0)
         return Measured(space.count, space.mean, space.coordinates, space.spectrum, trace, within)
 
 
-def class_statistics(activations: Tensor, labels: Tensor, num_classes: int) -> Measured:
-    """Statistics of activations (n, ...) with labels (n,), which lie in memory: both sweeps."""
+def class_statistics(activations: Tensor, labels: Tensor, num_classes: int, diagonal: bool = False) -> Measured:
+    """Statistics of activations (n, ...) in memory with labels (n,): both sweeps. `diagonal` is that of Scatter."""
     moments = Moments(num_classes, activations[0].numel(), activations.device)
     moments.add(activations, labels)
     dtype = torch.promote_types(activations.dtype, torch.float32)
-    scatter = Scatter(Subspace(moments.mean, moments.count, dtype))
+    scatter = Scatter(Subspace(moments.mean, moments.count, dtype), diagonal)
     scatter.add(activations, labels)
     return scatter.finish()
