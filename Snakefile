@@ -30,19 +30,20 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        [paper_outputs(plan) for plan in PLANS.values()],
+        lambda wildcards: [output for plan in PLANS.values() for output in paper_outputs(plan)],
         f"{RESULTS}/claims.csv",
         report_outputs(),
 
 
 # One target a paper, <paper>; one a figure, <paper>_<figure>; and the default paper's figures by their short names.
+# Their inputs are functions: a target that is not asked for lists none of its runs.
 for plan in PLANS.values():
 
     rule:
         name:
             plan.paper.name
         input:
-            paper_outputs(plan),
+            lambda wildcards, plan=plan: paper_outputs(plan),
 
     for figure in plan.figures():
 
@@ -50,7 +51,7 @@ for plan in PLANS.values():
             name:
                 f"{plan.paper.name}_{figure}"
             input:
-                figure_outputs(plan, figure),
+                lambda wildcards, plan=plan, figure=figure: figure_outputs(plan, figure),
 
         if plan.paper.name == CONFIG.paper:
 
@@ -58,7 +59,7 @@ for plan in PLANS.values():
                 name:
                     figure
                 input:
-                    figure_outputs(plan, figure),
+                    lambda wildcards, plan=plan, figure=figure: figure_outputs(plan, figure),
 
 
 # A name that is no rule is taken for a file; no file of ours has such a name.

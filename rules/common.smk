@@ -60,7 +60,6 @@ RESULTS = f"{CONFIG.results}/{CONFIG.scale}"
 DATA = f"{CONFIG.results}/data/{{dataset}}"
 CELL = "{paper}/{dataset}/{model}/{variant}"
 RUN = f"{RESULTS}/runs/{CELL}/seed-{{seed}}"
-RUN_KEYS = ("paper", "dataset", "model", "variant")
 SUBSETS = {(recipe.dataset, subset_name(recipe)): recipe for plan in PLANS.values() for recipe in plan.recipes.values()}
 
 # Tables by how they are made, as paper/table.
@@ -100,14 +99,14 @@ def recipe_of(wildcards):
 def subsets_of(wildcards):
     """Index files of the runs that a job makes, one a seed."""
     recipe = recipe_of(wildcards)
-    return expand(
-        f"{DATA}/subsets/{subset_name(recipe)}/seed-{{seed}}.csv", dataset=recipe.dataset, seed=seeds_of(wildcards)
-    )
+    folder = f"{CONFIG.results}/data/{recipe.dataset}/subsets/{subset_name(recipe)}"
+    return [f"{folder}/seed-{seed}.csv" for seed in seeds_of(wildcards)]
 
 
 def run_folders(wildcards):
     """Folders of the runs that a job makes, one a seed."""
-    return expand(RUN, seed=seeds_of(wildcards), **{key: wildcards[key] for key in RUN_KEYS})
+    cell = f"{wildcards.paper}/{wildcards.dataset}/{wildcards.model}/{wildcards.variant}"
+    return [f"{RESULTS}/runs/{cell}/seed-{seed}" for seed in seeds_of(wildcards)]
 
 
 def state_folders(wildcards):
@@ -167,6 +166,11 @@ def runs_of_paper(wildcards):
     """run.json of every run of a paper."""
     cells = PLANS[wildcards.paper].recipes
     return [f"{RESULTS}/runs/{wildcards.paper}/{cell}/seed-{seed}/run.json" for cell in cells for seed in CONFIG.seeds]
+
+
+def grids_of_paper(wildcards):
+    """Grids of a paper's measured tables, as JSON: a few lines, however many runs they hold."""
+    return json.dumps([grid.model_dump(mode="json") for grid in PLANS[wildcards.paper].grids.values()])
 
 
 def report_outputs():

@@ -11,9 +11,10 @@ rule collect_runs:
     conda:
         "../envs/figures.yaml"
     params:
-        root=f"{RESULTS}/runs/{{paper}}",
+        grids=grids_of_paper,
+        runs=f"{RESULTS}/runs/{{paper}}",
     shell:
-        "$PY_FIGURES -P -m scripts.collect_runs --runs {input:q} --root {params.root:q} --out {output:q} "
+        "$PY_FIGURES -P -m scripts.collect_runs --grids {params.grids:q} --runs {params.runs:q} --out {output:q} "
         "2>&1 | tee -i {log:q}"
 
 

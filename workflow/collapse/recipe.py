@@ -265,11 +265,12 @@ class Recipe(Strict):
                 f"principal_components takes at most {MAX_PRINCIPAL_SAMPLES} train samples, not {sum(counts)}: "
                 f"it forms their Gram matrix"
             )
-        width = self.options().declared_width(self.num_labels())
-        if self.options().classifier == "simplex" and width is not None and width < self.num_labels():
+        options = self.options()
+        width = options.declared_width(self.num_labels())
+        if options.classifier == "simplex" and width is not None and width < self.num_labels():
             raise ValueError(f"a simplex of {self.num_labels()} classes needs features of that dimension, not {width}")
         # Every network has batch norm, but for perceptrons that are asked to do without.
-        normed = getattr(self.options(), "batch_norm", True) or self.options().feature_batch_norm
+        normed = getattr(options, "batch_norm", True) or options.feature_batch_norm
         if normed and self.epoch_length() % self.protocol.batch_size == 1:
             raise ValueError(
                 f"batch_size {self.protocol.batch_size} leaves a last batch of one sample (an epoch has "

@@ -19,7 +19,7 @@ class Strict(BaseModel):
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
         if isinstance(data, dict):
-            unknown = sorted(str(key) for key in data if key not in cls.model_fields)
+            unknown = sorted(map(str, data.keys() - cls.model_fields.keys()))
             if unknown:
                 raise ValueError(f"unknown key {', '.join(unknown)}; valid keys: {', '.join(cls.model_fields)}")
         return data

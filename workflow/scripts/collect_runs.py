@@ -1,14 +1,18 @@
 """run.json of every run of a paper -> one table: how each went, how long it took, where and with what it was made."""
 
 import argparse
-import json
 from pathlib import Path
 
 import pandas as pd
+from pydantic import TypeAdapter
+
+from collapse.files import read_json
+from collapse.grid import Grid
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--runs", type=Path, nargs="*", required=True, help="run.json files")
-parser.add_argument("--root", type=Path, required=True, help="folder above dataset/model/variant")
+# Not the files themselves: those of a large grid are more than a command line holds.
+parser.add_argument("--grids", type=TypeAdapter(list[Grid]).validate_json, required=True, help="JSON of the grids")
+parser.add_argument("--runs", type=Path, required=True, help="folder above dataset/model/variant")
 parser.add_argument("--out", type=Path, required=True)
 
 KEYS = ("status", "reason", "train_seconds", "seconds", "cpu_seconds", "device", "dtype", "threads", "finished", "git")
@@ -16,9 +20,9 @@ PLACE = ("dataset", "model", "variant", "seed")
 
 if __name__ == "__main__":
     args = parser.parse_args()
+    points = [(point, seed) for grid in args.grids for point in grid.points() for seed in grid.seeds]
     rows = []
-    for path in args.runs:
-        run = json.loads(path.read_text())
-        place = dict(zip(PLACE, path.relative_to(args.root).parts[:4], strict=True))
-        rows.append(place | {key: run[key] for key in KEYS} | run["versions"])
+    for place in dict.fromkeys(f"{point.cell}/seed-{seed}" for point, seed in points):
+        run = read_json(args.runs / place / "run.json")
+        rows.append(dict(zip(PLACE, place.split("/"), strict=True)) | {key: run[key] for key in KEYS} | run["versions"])
     pd.DataFrame(rows).round({"train_seconds": 2, "seconds": 2, "cpu_seconds": 2}).to_csv(args.out, index=False)

@@ -1,0 +1,149 @@
+"""Planning a large grid: our workflow against as many trivial shell rules with the same paths.
+
+Environment: workflow
+
+A dry run of a figure whose table has that many runs, one seed to a job: for each run a train, an extract and a measure
+job, so that 6,666 runs are 20,000 jobs. The reference is a Snakefile with one bare rule a stage: the same files in the
+same places, `touch` for a command, no configuration, params, logs, environments, tables or checks. CPU and wall
+seconds, and peak memory, of one dry run each, one after the other.
+"""
+
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from table import Row, write
+
+ROOT = Path(__file__).parents[1]
+SEEDS = 3
+
+PAPER = """\
+title: "A large grid"
+reference: "none"
+variant: "ratio-{{ratio}}_rate-{{learning_rate}}"
+protocol: {{learning_rate: 0.1, weight_decay: 0.01, batch_size: 60, epochs: 2}}
+tables:
+  fig1:
+    title: "Minority cosine, against the learning rate"
+    axes: [ratio, learning_rate]
+    columns:
+      cos_minor: {{metric: cosine_mean, layer: classifier, split: "-", classes: minority}}
+figures:
+  fig1: {{title: "Minority cosine", tables: [fig1]}}
+scales:
+  demo:
+    cut: "nothing"
+    tables:
+      fig1: [{{dataset: digits, model: mlp, k_major: 7, n_major: 140, ratio: 70, learning_rate: {rates}}}]
+"""
+
+BARE = """\
+DATA, RUN = "results/data/digits", "results/demo/runs/grid/digits/mlp/{{variant}}/seed-{{seed}}"
+VARIANTS = [f"ratio-70_rate-{{rate}}" for rate in {rates}]
+
+rule fig1:
+    input: [RUN.format(variant=variant, seed=seed) + "/metrics.csv" for variant in VARIANTS for seed in range({seeds})]
+
+rule prepare_data:
+    output: f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors", f"{{DATA}}/test.safetensors"
+    shell: "touch {{output}}"
+
+rule draw_subset:
+    input: f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors"
+    output: f"{{DATA}}/subsets/7x140_3x2/seed-{{{{seed}}}}.csv"
+    shell: "touch {{output}}"
+
+rule train:
+    input: f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors", f"{{DATA}}/subsets/7x140_3x2/seed-{{{{seed}}}}.csv"
+    output: f"{{RUN}}/run.json", f"{{RUN}}/recipe.json", f"{{RUN}}/history.csv", directory(f"{{RUN}}/checkpoints")
+    shell: "touch {{output}}"
+
+rule extract:
+    input:
+        f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors", f"{{DATA}}/test.safetensors",
+        f"{{DATA}}/subsets/7x140_3x2/seed-{{{{seed}}}}.csv",
+        f"{{RUN}}/run.json", f"{{RUN}}/recipe.json", f"{{RUN}}/checkpoints",
+    output: f"{{RUN}}/statistics.safetensors"
+    shell: "touch {{output}}"
+
+rule measure:
+    input: f"{{RUN}}/statistics.safetensors"
+    output: f"{{RUN}}/metrics.csv"
+    shell: "touch {{output}}"
+"""
+
+
+class Cost(NamedTuple):
+    """What a dry run took."""
+
+    cpu: float  # seconds
+    wall: float  # seconds
+    memory: float  # MB, peak
+    jobs: int
+
+
+def our_workflow(folder: Path, rates: list[float]) -> None:
+    """The project, with one paper: the grid."""
+    for name in ("Snakefile", "rules", "workflow", "config", "profiles", "envs"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, folder / name)
+    shutil.rmtree(folder / "config" / "papers")
+    for path, text in {
+        "config/papers/grid.yaml": PAPER.format(rates=rates),
+        "workflow/figures/grid/fig1.py": '"""Never drawn."""\n',
+    }.items():
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text(text, encoding="utf-8")
+
+
+def trivial_rules(folder: Path, rates: list[float]) -> None:
+    """One bare rule a stage, and our profile."""
+    shutil.copytree(ROOT / "profiles", folder / "profiles")
+    (folder / "Snakefile").write_text(BARE.format(rates=rates, seeds=SEEDS), encoding="utf-8")
+
+
+def plan(folder: Path, *config: str) -> Cost:
+    """Dry-run fig1 in a child of its own, so that its peak memory is its own."""
+    command = [str(Path(sys.executable).parent / "snakemake"), "--dry-run", "fig1", *config]
+    measured = [sys.executable, __file__, "--measure", str(folder), *command]
+    cpu, wall, memory, jobs = subprocess.run(measured, capture_output=True, text=True, check=True).stdout.split()
+    return Cost(float(cpu), float(wall), float(memory), int(jobs))
+
+
+def measure(folder: str, *command: str) -> None:
+    """Run a dry run, and print its Cost."""
+    began = time.perf_counter()
+    output = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    wall, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    jobs = next(line.split()[1] for line in output.splitlines() if line.startswith("total"))
+    print(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, jobs)
+
+
+def compare(runs: int) -> list[Row]:
+    """Rows of one size of grid."""
+    rates = [round((1 + i) * 1e-6, 6) for i in range(runs // SEEDS)]
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        trivial_rules(Path(other), rates)
+        bare = plan(Path(other))
+        our_workflow(Path(one), rates)
+        seeds = f"seeds={list(range(SEEDS))}".replace(" ", "")
+        ours = plan(Path(one), "--config", "paper=grid", "bundle_seeds=false", seeds)
+    case = f"{runs} runs, {ours.jobs} jobs"
+    return [
+        Row(
+            f"{case}, {name}", getattr(ours, name), getattr(bare, name), unit, getattr(bare, name) / getattr(ours, name)
+        )
+        for name, unit in (("cpu", "s"), ("wall", "s"), ("memory", "MB"))
+    ]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--measure"]:
+        measure(*sys.argv[2:])
+    else:
+        write("dag_scale", [row for runs in (1_000, 5_000, 6_666, 20_000) for row in compare(runs)])
