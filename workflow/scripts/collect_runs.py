@@ -1,12 +1,12 @@
 """run.json of every run of a paper -> one table: how each went, how long it took, where and with what it was made."""
 
 import argparse
+import json
 from pathlib import Path
 
 import pandas as pd
 from pydantic import TypeAdapter
 
-from collapse.files import read_json
 from collapse.grid import Grid
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -23,6 +23,6 @@ if __name__ == "__main__":
     points = [(point, seed) for grid in args.grids for point in grid.points() for seed in grid.seeds]
     rows = []
     for place in dict.fromkeys(f"{point.cell}/seed-{seed}" for point, seed in points):
-        run = read_json(args.runs / place / "run.json")
+        run = json.loads((args.runs / place / "run.json").read_text())
         rows.append(dict(zip(PLACE, place.split("/"), strict=True)) | {key: run[key] for key in KEYS} | run["versions"])
     pd.DataFrame(rows).round({"train_seconds": 2, "seconds": 2, "cpu_seconds": 2}).to_csv(args.out, index=False)
