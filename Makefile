@@ -9,7 +9,7 @@ CORES ?= all
 SCALE ?= demo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup lint test bench costs report docs gallery lock
+.PHONY: setup lint test bench costs list adopt report docs gallery lock
 .DEFAULT_GOAL := all
 
 # Whatever is not named below is Snakemake's: a figure, a paper, a file.
@@ -54,6 +54,15 @@ bench: setup
 costs: setup
 	PYTHONPATH=workflow $(BIN)/python -m scripts.list_recipes | \
 		PYTHONPATH=workflow .venv/torch/bin/python -m scripts.estimate_cost
+
+# What results/ holds, how large it is, and what may be deleted.
+list: setup
+	PYTHONPATH=workflow $(BIN)/python -m scripts.list_results $(ARGS)
+
+# Take over runs that were copied into results/: those of another recipe or dataset are named, and stop it.
+adopt: setup
+	snakemake --cores $(CORES) --until draw_subset $(ARGS)
+	snakemake --cores 1 --touch --until measure $(ARGS)
 
 report: all
 	snakemake --report results/$(SCALE)/report.html $(ARGS)

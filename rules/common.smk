@@ -1,5 +1,6 @@
 # Configuration, environments, and the paths that every stage shares.
 
+import functools
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import IOFile
 from snakemake.settings.types import DeploymentMethod
 
 ROOT = Path(workflow.current_basedir).resolve().parent
@@ -103,6 +105,49 @@ def subsets_of(wildcards):
     return [f"{folder}/seed-{seed}.csv" for seed in seeds_of(wildcards)]
 
 
+def unrecorded(folder):
+    """Whether a folder holds a run of whose making Snakemake has no record: one that was copied here."""
+    path = f"{folder}/run.json"
+    return os.path.exists(path) and workflow.persistence.metadata(IOFile(path)) is None
+
+
+@functools.cache
+def check_runs(paper, cell):
+    """Stop at runs of a cell that were copied here and are not what is asked for: Snakemake can not tell.
+
+    With --touch those that were made here too, as it makes Snakemake forget why a run is out of date.
+    """
+    recipe = PLANS[paper].recipes[cell]
+    manifest = Path(DATA.format(dataset=recipe.dataset), "manifest.json")
+    dataset = json.loads(manifest.read_text())["splits"]["train"]["sha256"] if manifest.exists() else None
+    for seed in CONFIG.seeds:
+        folder = f"{RESULTS}/runs/{paper}/{cell}/seed-{seed}"
+        if unrecorded(folder) or (workflow.touch and os.path.exists(f"{folder}/run.json")):
+            run = json.loads(Path(folder, "run.json").read_text())
+            for what, wanted in (("recipe", recipe.at_seed(seed).sha256()), ("dataset", dataset)):
+                if wanted not in (None, run[f"{what}_sha256"]):
+                    raise WorkflowError(
+                        f"{folder} holds a run of another {what} than is asked for, not made here: move it away, "
+                        f"and it is trained here ('make list' names all such runs)"
+                    )
+
+
+def refuse_to_overwrite():
+    """Stop before runs that were copied here are trained anew, only because Snakemake knows nothing of them."""
+    doomed = [
+        folder
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name == "train"
+        for folder in run_folders(job.wildcards)
+        if unrecorded(folder)
+    ]
+    if doomed and not workflow.touch:
+        raise WorkflowError(
+            f"{len(doomed)} runs, as {doomed[0]}, were copied here and would be trained anew. 'make adopt' takes over "
+            f"those whose recipe and dataset are the same (results/README.md); or move them away"
+        )
+
+
 def run_folders(wildcards):
     """Folders of the runs that a job makes, one a seed."""
     cell = f"{wildcards.paper}/{wildcards.dataset}/{wildcards.model}/{wildcards.variant}"
@@ -192,7 +237,11 @@ def figure_outputs(plan, figure):
     tables = plan.paper.figures[figure].tables
     drawn = [f"{RESULTS}/figures/{paper}/{figure}.{suffix}" for suffix in ("pdf", "png")]
     numbers = [f"{RESULTS}/tables/{paper}/{table}.csv" for table in tables]
-    metrics = [path for table in tables if table in plan.cells for path in metrics_of(paper, table)]
+    metrics = []
+    for table in filter(plan.cells.get, tables):
+        for cell in plan.cells[table]:
+            check_runs(paper, cell)
+        metrics += metrics_of(paper, table)
     return [*drawn, f"{RESULTS}/claims/{paper}/{figure}.csv", *numbers, *metrics]
 
 
@@ -226,3 +275,4 @@ onstart:
             f"the environments {', '.join(unmade)} are not installed: run 'make setup', "
             f"or use conda: --software-deployment-method conda"
         )
+    refuse_to_overwrite()

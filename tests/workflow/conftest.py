@@ -14,3 +14,11 @@ def finished(tmp_path_factory):
     made = Project.fresh(tmp_path_factory.mktemp("finished"))
     made.log = made.run("fig6", *TINY)
     return made
+
+
+@pytest.fixture(scope="session")
+def one_cell(tmp_path_factory):
+    """A project in which the cheapest figure was made."""
+    made = Project.one_cell(tmp_path_factory.mktemp("one_cell"))
+    made.run("fig1")
+    return made

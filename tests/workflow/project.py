@@ -11,6 +11,29 @@ BIN = Path(sys.executable).parent
 # fig6 in seconds: the real grid and the real images, two epochs, two seeds.
 TINY = ("--config", "protocol={epochs: 2}", "seeds=[0, 1]")
 
+# The cheapest figure: one cell, two seeds, two epochs, drawn by fig6's own script.
+ONE_CELL = """\
+title: "One cell"
+reference: "none"
+variant: "ratio-{ratio}"
+protocol: {learning_rate: 0.1, weight_decay: 0.01, batch_size: 60, epochs: 2}
+tables:
+  fig1:
+    title: "Minority cosine"
+    axes: [dataset, model, k_major, ratio, oversampling]
+    columns:
+      cos_minor: {metric: cosine_mean, layer: classifier, split: "-", classes: minority}
+figures:
+  fig1: {title: "Minority cosine", tables: [fig1]}
+scales:
+  demo:
+    cut: "nothing"
+    tables:
+      fig1: [{dataset: digits, model: mlp, k_major: 7, n_major: 40, ratio: 20}]
+"""
+CONFIG = "paper: one_cell\nseeds: [0, 1]\nsave_every: 0\n"
+CELL = "one_cell/digits/mlp/ratio-20"
+
 
 class Project:
     """A copy of the project in a folder of its own, with the environments of the original."""
@@ -27,6 +50,19 @@ class Project:
         (folder / ".venv").symlink_to(ROOT / ".venv")
         return cls(folder)
 
+    @classmethod
+    def one_cell(cls, folder: Path) -> "Project":
+        """A project of a single paper whose only figure, fig1, is the cheapest there can be."""
+        project = cls.fresh(folder)
+        shutil.rmtree(folder / "config" / "papers")
+        figures = folder / "workflow" / "figures"
+        (figures / "one_cell").mkdir()
+        shutil.copy2(figures / "layer_peeled" / "fig6.py", figures / "one_cell" / "fig1.py")
+        (folder / "config" / "papers").mkdir()
+        (folder / "config" / "papers" / "one_cell.yaml").write_text(ONE_CELL)
+        (folder / "config" / "config.yaml").write_text(CONFIG)
+        return project
+
     def copy(self, folder: Path) -> "Project":
         """The project with everything it has made, times of the files included."""
         shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
@@ -35,6 +71,12 @@ class Project:
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
         command = [str(BIN / "snakemake"), "--cores", "2", *arguments]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """A run in the background, in a process group of its own."""
+        command = [str(BIN / "snakemake"), "--cores", "2", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(command, cwd=self.folder, text=True, start_new_session=True, **pipes)
 
     def run(self, *arguments: str) -> str:
         """What a run that must succeed prints."""
