@@ -14,9 +14,13 @@ class Config(Strict):
 
     paper: str = Field("layer_peeled", pattern=NAME, description="paper whose figures go by their short names, as fig6")
     scale: Literal["demo", "small", "paper"] = Field("demo", description="demo, small or paper; see each paper's file")
-    results: str = Field("results", pattern=r"^[A-Za-z0-9_./-]+$", description="folder for everything that is made")
+    results: str = Field(
+        "results", pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./-]*$", description="folder for everything that is made"
+    )
     data_root: str = Field(
-        "data", pattern=r"^[A-Za-z0-9_./ -]+$", description="folder with raw datasets, as torchvision lays them out"
+        "data",
+        pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$",
+        description="folder with raw datasets, as torchvision lays them out",
     )
     download: bool = Field(True, description="download a raw dataset that data_root lacks")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +13,35 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from collapse.strict import Explained
 
-class DamagedFile(RuntimeError):
+
+class DamagedFile(Explained, RuntimeError):
     """A file of results that can not be read: the message names it and the remedy."""
+
+
+class NotWritten(Explained, RuntimeError):
+    """A file of results that can not be written, as on a full disk: what was there before is still there."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes `path`'s place when the block ends well, and vanishes when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary path that takes `path`'s place when the block ends well, and vanishes when it does not.
+
+    Raises NotWritten for a full disk, a read-only folder and the like.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         os.replace(part, path)
-    except OSError as error:
-        raise OSError(
-            error.errno, f"{path} could not be written: {error.strerror}; nothing finished is lost"
+    except (OSError, SafetensorError) as error:  # safetensors has its own word for a full disk
+        raise NotWritten(
+            f"{path} could not be written ({error}): mend that, and run again; nothing finished is lost"
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:

@@ -14,6 +14,7 @@ from collapse.recipe import Imbalance, Labels, Protocol, Recipe, Seeds
 from collapse.strict import ConfigError, Strict, one_of, validate
 
 Axes = dict[str, Any]
+FOLDER = r"[A-Za-z0-9_][A-Za-z0-9_+.-]*"
 
 # Where in a recipe each axis lives: the names are unique, so a grid and a path can use them bare.
 SECTIONS: dict[str, list[type[BaseModel]]] = {
@@ -128,5 +129,13 @@ class Grid(Strict):
                 yield Point(axes | labels, self._cell(recipe), recipe)
 
     def _cell(self, recipe: Recipe) -> str:
-        """Folder of a recipe's seeds: dataset/model/variant, the variant template filled in."""
-        return f"{recipe.dataset}/{recipe.model}/{variant_name(self.variant, recipe)}"
+        """Folder of a recipe's seeds: dataset/model/variant, the variant template filled in.
+
+        Raises ConfigError for a name that would lead elsewhere, or that other programs would have to quote.
+        """
+        name = variant_name(self.variant, recipe)
+        if not re.fullmatch(FOLDER, name):
+            raise ConfigError(
+                f"{self.source}: variant makes the folder name {name!r}; use letters, digits, and _ + - . within"
+            )
+        return f"{recipe.dataset}/{recipe.model}/{name}"

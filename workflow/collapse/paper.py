@@ -209,7 +209,7 @@ class Paper(Strict):
             one_of("axis in variant", axis, sorted(AXES))
         for kind, named in (("table", self.tables), ("figure", self.figures)):
             for name in named:
-                if not re.match(NAME, name):
+                if not re.fullmatch(NAME, name):
                     raise ValueError(f"{kind} name {name!r}: use lower-case letters, digits and _")
         for name in (table for figure in self.figures.values() for table in figure.tables):
             one_of("table in figures", name, self.tables)

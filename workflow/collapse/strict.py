@@ -6,7 +6,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 
-class ConfigError(ValueError):
+class Explained(Exception):
+    """An error whose message says what is wrong and what to do: a job prints nothing else (scripts.explain)."""
+
+
+class ConfigError(Explained, ValueError):
     """A configuration that can not be run: the message names the file, the key and the remedy."""
 
 

@@ -12,10 +12,15 @@ import pandas as pd
 from collapse.grid import axis_value
 from collapse.metrics.groups import group_name
 from collapse.paper import Column, Prediction, TableSpec
+from collapse.strict import Explained
 from collapse.theory.predictions import PREDICTIONS
 
 KEYS = ["epoch", "split", "layer", "bn_mode", "classes", "metric"]
 Values = dict[tuple, float]  # of one run, by KEYS, in the order of its metrics.csv
+
+
+class CutOff(Explained, RuntimeError):
+    """A table that was not written, or not copied, to its end."""
 
 
 def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
@@ -93,7 +98,9 @@ def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> lis
 
 
 def read_metrics(path: Path) -> Values:
-    """Values of a metrics.csv."""
+    """Values of a metrics.csv; raises CutOff for one that does not end with the end of a line."""
+    if not path.read_bytes().endswith(b"\n"):
+        raise CutOff(f"{path} is cut off: delete it, and run again to measure anew")
     return pd.read_csv(path).set_index(KEYS).value.to_dict()
 
 

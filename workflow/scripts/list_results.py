@@ -1,13 +1,12 @@
 """What results/ holds: how many, how large, and what may be deleted. Deletes nothing."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from collapse.config import load_config
 from collapse.inventory import inventory
 from collapse.paper import PaperAtScale, load_paper
-from collapse.strict import ConfigError, read_yaml
+from collapse.strict import read_yaml
 
 CONFIG = Path(__file__).parents[2] / "config"
 HEADER = ("holds", "count", "MB", "may it be deleted?", "folder")
@@ -18,14 +17,10 @@ parser.add_argument("--results", type=Path, help="a results folder; by default t
 
 if __name__ == "__main__":
     args = parser.parse_args()
-    try:
-        config = load_config(read_yaml(args.config), CONFIG / "papers", str(args.config))
-        papers = [load_paper(path) for path in sorted((CONFIG / "papers").glob("*.yaml"))]
-        plans = [
-            PaperAtScale(paper, scale, config.seeds, config.protocol) for paper in papers for scale in paper.scales
-        ]
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
+    config = load_config(read_yaml(args.config), CONFIG / "papers", str(args.config))
+    papers = [load_paper(path) for path in sorted((CONFIG / "papers").glob("*.yaml"))]
+    each = [(paper, scale) for paper in papers for scale in paper.scales]
+    plans = [PaperAtScale(*paper_at, config.seeds, config.protocol) for paper_at in each]
     rows = inventory(args.results or Path(config.results), plans, config.seeds)
     lines = [HEADER, *((row.holds, str(row.count), f"{row.size / 1e6:.1f}", row.delete, row.folder) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

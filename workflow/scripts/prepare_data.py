@@ -1,10 +1,9 @@
 """Raw dataset -> {train,test}.safetensors and manifest.json."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from collapse.data.prepare import DatasetUnavailable, load
+from collapse.data.prepare import load
 from collapse.data.store import write_dataset
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -15,8 +14,4 @@ parser.add_argument("--out", type=Path, required=True, help="folder of the prepa
 
 if __name__ == "__main__":
     args = parser.parse_args()
-    try:
-        splits = load(args.dataset, args.data_root, args.download == "True")
-    except DatasetUnavailable as error:
-        sys.exit(f"error: {error}")
-    write_dataset(args.out, args.dataset, splits)
+    write_dataset(args.out, args.dataset, load(args.dataset, args.data_root, args.download == "True"))

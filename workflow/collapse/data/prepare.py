@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from collapse.data.specs import DATASETS
+from collapse.strict import Explained
 
 Split = tuple[np.ndarray, np.ndarray]
 Loader = Callable[[Path, bool], dict[str, Split]]
@@ -21,7 +22,7 @@ REMEDY = (
 )
 
 
-class DatasetUnavailable(RuntimeError):
+class DatasetUnavailable(Explained, RuntimeError):
     """A raw dataset is absent or damaged and may not, or could not, be downloaded."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -210,5 +211,8 @@ def load_checkpoint(folder: Path, recipe: Recipe, entry: dict[str, str]) -> Netw
     if not path.exists() or sha256(path) != entry["sha256"]:
         raise DamagedFile(f"{path} is not the checkpoint that run.json describes: delete {folder}, and run again")
     network = network_of(recipe)
-    network.load_state_dict(load_file(path))
+    try:
+        network.load_state_dict(load_file(path))
+    except SafetensorError as error:
+        raise DamagedFile(f"{path} can not be read ({error}): delete {folder}, and run again") from None
     return network

@@ -13,12 +13,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from collapse.files import replacing
+from collapse.files import NotWritten, replacing
+from collapse.strict import Explained
 
 CURRENT, PREVIOUS = "state.safetensors", "previous.safetensors"
 
 
-class Locked(RuntimeError):
+class Locked(Explained, RuntimeError):
     """Another process trains the same run."""
 
 
@@ -26,10 +27,15 @@ class Locked(RuntimeError):
 def locked(folder: Path) -> Iterator[None]:
     """Hold the run's lock; the kernel lets go of it when the process ends, however it ends.
 
-    Raises Locked when another process holds it: two trainings of one run would overwrite each other's state.
+    Raises Locked when another process holds it: two trainings of one run would overwrite each other's state; NotWritten
+    when there is no place for it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise NotWritten(f"{folder} can not be written ({error}): mend that, and run again") from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,0 +1,237 @@
+"""Faults, each caused for real: what the user is told, that nothing finished is lost, and how it goes on."""
+
+import csv
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tests.workflow.project import BIN, CELL
+
+RUNS = Path("results/demo/runs") / CELL
+SEED = RUNS / "seed-0"
+STATES = Path("results/state/demo") / CELL
+DATA = Path("results/data/digits")
+TABLE = Path("results/demo/tables/one_cell/fig1.csv")
+LONG = ("--config", "protocol={epochs: 4000}")
+
+
+@pytest.fixture
+def project(one_cell, tmp_path):
+    """A project in which the figure was made."""
+    return one_cell.copy(tmp_path)
+
+
+def files(project, pattern):
+    return {path: path.read_bytes() for path in project.folder.glob(f"results/{pattern}") if path.is_file()}
+
+
+def failed(project, *arguments):
+    """What a run prints in which a job fails; errors that name their remedy come without Python's traceback."""
+    done = project.snakemake("fig1", *arguments)
+    assert done.returncode != 0
+    return done.stdout + done.stderr
+
+
+def cut_off(path):
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+def wait_for(path, process):
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+
+
+def unmade(project):
+    """The project with its data and nothing trained."""
+    for folder in ("results/demo", ".snakemake"):
+        shutil.rmtree(project.folder / folder)
+    return project
+
+
+@pytest.mark.parametrize(
+    ("damaged", "missing", "message", "remedy"),
+    [
+        (DATA / "train.safetensors", RUNS, "is not the file its manifest describes: delete", DATA),
+        (SEED / "checkpoints/epoch-0002.safetensors", SEED / "statistics.safetensors", "is not the checkpoint", SEED),
+        (SEED / "statistics.safetensors", SEED / "metrics.csv", "can not be read", SEED / "statistics.safetensors"),
+        (SEED / "metrics.csv", TABLE, "is cut off: delete it", SEED / "metrics.csv"),
+    ],
+    ids=["dataset", "checkpoint", "statistics", "metrics"],
+)
+def test_a_truncated_file_is_named_and_its_remedy_works(project, damaged, missing, message, remedy):
+    cut_off(project.folder / damaged)
+    lost = project.folder / missing
+    shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    output = failed(project)
+    assert f"{damaged} {message}" in output
+    assert "Traceback" not in output
+    remedy = project.folder / remedy
+    shutil.rmtree(remedy) if remedy.is_dir() else remedy.unlink()
+    project.run("fig1")
+    assert project.planned("fig1") == {}
+
+
+def test_a_wrong_md5_is_named_and_nothing_of_it_is_used(project):
+    paper = project.folder / "config/papers/one_cell.yaml"
+    paper.write_text(paper.read_text().replace("dataset: digits", "dataset: fashion_mnist"))
+    raw = project.folder / "data/FashionMNIST/raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte.gz").write_bytes(b"not what was published")
+    output = failed(project, "--config", "download=false")
+    assert "train-images-idx3-ubyte.gz has the wrong md5. Remedy: point data_root" in output
+    assert "Traceback" not in output
+    assert not (project.folder / "results/data/fashion_mnist/manifest.json").exists()
+
+
+def test_a_full_disk_is_named_keeps_what_is_finished_and_goes_on(project):
+    full = unmade(project).folder / "results"
+    data = shutil.move(full / "data", project.folder / "kept")
+    shutil.rmtree(full)
+    full.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=240k", "tmpfs", full], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small file system can not be mounted here: that takes root")
+    try:
+        shutil.copytree(data, full / "data")
+        output = failed(project)
+        assert "could not be written (" in output
+        assert "No space left on device" in output
+        assert "Traceback" not in output
+        assert not list(full.rglob("*.part"))
+        subprocess.run(["mount", "-o", "remount,size=20m", full], check=True)
+        project.run("fig1")
+    finally:
+        subprocess.run(["umount", full], check=True)
+
+
+def test_a_read_only_results_folder_is_named_before_any_training(project):
+    folder = unmade(project).folder / "results"
+    mounted = subprocess.run(["mount", "--bind", folder, folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("nothing can be mounted here: that takes root")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        output = failed(project)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert "Read-only file system" in output
+    assert "results" in output
+    assert "epoch" not in output
+    project.run("fig1")
+
+
+def test_too_little_memory_is_said_so(project):
+    command = [str(BIN / "snakemake"), "--cores", "1", "fig1"]
+    done = subprocess.run(
+        command,
+        cwd=unmade(project).folder,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)),
+    )
+    assert done.returncode != 0
+    assert "error: not enough memory (" in done.stderr
+    assert "--cores" in done.stderr
+    project.run("fig1")
+
+
+def test_kill_9_of_snakemake_itself_leaves_its_lock_and_trainings_that_the_next_attempt_goes_on_from(project):
+    """And SIGKILL reaches Snakemake alone: the training job it started is an orphan that still holds its run."""
+    process = unmade(project).start("fig1", *LONG)
+    wait_for(project.folder / STATES / "seed-0/state.safetensors", process)
+    process.kill()
+    process.wait()
+    assert "Directory cannot be locked" in project.error("fig1", *LONG)  # the stale lock of the killed one
+    project.run("--unlock")
+    output = failed(project, *LONG)
+    assert "another process trains this run; wait for it, or end it, and run again" in output
+    os.killpg(process.pid, signal.SIGKILL)
+    output = project.run("fig1", *LONG)
+    assert "resumed after epoch" in output
+    assert json.loads((project.folder / SEED / "run.json").read_text())["resumed_at_epoch"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_training_job_fails_alone_and_goes_on_from_its_state(project, number):
+    process = unmade(project).start("fig1", *LONG)
+    wait_for(project.folder / STATES / "seed-0/state.safetensors", process)
+    job = job_of(process, "scripts.train")
+    os.kill(job, number)
+    output, _ = process.communicate()
+    assert process.returncode != 0
+    assert "Error in rule train" in output
+    assert not (project.folder / RUNS / "seed-0" / "run.json").exists()
+    assert "resumed after epoch" in project.run("fig1", *LONG)
+
+
+def test_a_killed_measuring_job_costs_no_training(project):
+    for path in (project.folder / RUNS).glob("*/metrics.csv"):
+        path.unlink()
+    trained = files(project, "demo/runs/**/epoch-*") | files(project, "demo/runs/**/statistics.safetensors")
+    process = project.start("fig1")
+    while not (job := job_of(process, "scripts.measure")):
+        assert process.poll() is None
+    os.kill(job, signal.SIGKILL)
+    output, _ = process.communicate()
+    assert process.returncode != 0
+    assert "Error in rule measure" in output
+    assert "train" not in project.planned("fig1")
+    project.run("fig1")
+    assert files(project, "demo/runs/**/epoch-*") | files(project, "demo/runs/**/statistics.safetensors") == trained
+
+
+def job_of(snakemake, module):
+    """Process number of the job in a Snakemake's group that runs a module, or None."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            if os.getpgid(int(path.name)) == snakemake.pid and words[2:4] == [b"-m", module.encode()]:
+                return int(path.name)
+        except (OSError, ValueError):
+            continue  # it ended meanwhile
+    return None
+
+
+def test_two_workflows_on_one_folder_exclude_each_other(project):
+    first = unmade(project).start("fig1", *LONG)
+    wait_for(project.folder / STATES / "seed-0/state.safetensors", first)
+    assert "Directory cannot be locked" in project.error("fig1", *LONG)
+    output, _ = first.communicate()
+    assert first.returncode == 0, output
+    assert project.planned("fig1", *LONG) == {}
+
+
+def test_a_figure_with_half_of_its_seeds_failed_is_drawn_with_the_others_and_says_so(project):
+    """A fit that diverges is a result; the table, the figure and the list of runs count the others."""
+    paper = project.folder / "config/papers/one_cell.yaml"
+    paper.write_text(paper.read_text().replace("learning_rate: 0.1", "learning_rate: 0.1"))
+    run = project.folder / SEED / "run.json"
+    run.write_text(json.dumps(json.loads(run.read_text()) | {"status": "failed", "reason": "the loss is nan"}))
+    project.run("fig1")
+    with (project.folder / TABLE).open() as file:
+        assert [row["n"] for row in csv.DictReader(file)] == ["1"]
+    assert project.planned("fig1") == {}
+
+
+def test_a_moved_results_folder_is_used_where_it_is(project, tmp_path):
+    shutil.move(tmp_path / "results", tmp_path / "elsewhere")
+    jobs = project.planned("fig1", "--config", "results=elsewhere")
+    assert jobs == {}
+
+
+def test_a_clock_set_back_redoes_nothing_and_a_deleted_file_is_still_made(project):
+    """Files of tomorrow: made before the clock was set back."""
+    tomorrow = time.time() + 86400
+    for path in sorted((project.folder / "results").rglob("*"), key=lambda path: path.stat().st_mtime):
+        os.utime(path, (tomorrow, tomorrow))
+    assert project.planned("fig1") == {}
+    (project.folder / SEED / "metrics.csv").unlink()
+    project.run("fig1")
+    assert project.planned("fig1") == {}

@@ -1,0 +1,226 @@
+"""What comes from a configuration, a download or a colleague is data: it is never run, and it stays in its place."""
+
+import hashlib
+import json
+import os
+import pickle
+import re
+import subprocess
+
+import pytest
+import yaml
+from tests.workflow.project import CELL, ROOT, Project
+
+PWNED = "pwned"
+HOSTILE = (
+    "../..",
+    "a b",
+    "a'b",
+    'a"b',
+    "a;touch pwned",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "a&b",
+    "a|b",
+    "a\nb",
+    "-rf",
+)
+
+
+class Evil:
+    """A pickle that runs a command when it is loaded."""
+
+    def __reduce__(self):
+        return os.system, (f"touch {PWNED}",)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project that makes nothing; what hostile configurations are tried on."""
+    return Project.one_cell(tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture
+def mine(one_cell, tmp_path):
+    """A project in which the figure was made, to tamper with."""
+    return one_cell.copy(tmp_path)
+
+
+def touched(project):
+    return list(project.folder.rglob(PWNED))
+
+
+def with_paper(project, folder, good, bad):
+    """A project whose paper's file says `bad` where it said `good`."""
+    copy = project.copy(folder)
+    path = copy.folder / "config/papers/one_cell.yaml"
+    assert good in path.read_text()
+    path.write_text(path.read_text().replace(good, bad))
+    return copy
+
+
+@pytest.mark.parametrize("key", ["results", "data_root", "device", "paper", "scale", "protocol"])
+def test_no_hostile_value_of_a_key_is_accepted(key):
+    """In one process, as one can not ask Snakemake a hundred times; two of them through it are below."""
+    values = [value for value in HOSTILE if (key, value) not in {("results", "../.."), ("data_root", "../..")}]
+    values.remove("a b") if key == "data_root" else None  # a folder may have a space in its name
+    code = (
+        "import json, sys; from pathlib import Path\n"
+        "from collapse.config import load_config; from collapse.strict import ConfigError\n"
+        "for value in json.loads(sys.argv[2]):\n"
+        "    try:\n"
+        "        load_config({'paper': 'layer_peeled'} | {sys.argv[1]: value}, Path(sys.argv[3]))\n"
+        "    except ConfigError: continue\n"
+        "    print('accepted', value)\n"
+    )
+    command = [ROOT / ".venv/workflow/bin/python", "-c", code, key, json.dumps(values), ROOT / "config/papers"]
+    environment = {"PYTHONPATH": str(ROOT / "workflow")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("results=a;touch pwned", "results: String should match pattern"),
+        ("data_root=$(touch pwned)", "data_root: String should match pattern"),
+        ("device=cpu;touch pwned", "device: Input should be 'auto', 'cpu', 'cuda' or 'mps'"),
+        ("protocol={optimizer: sgd;touch pwned}", "protocol.optimizer: Input should be 'sgd', 'adam' or 'lbfgs'"),
+        ("protocol={epochs: $(touch pwned)}", "protocol.epochs: Input should be a valid integer"),
+    ],
+)
+def test_a_hostile_value_on_the_command_line_is_one_clear_error(project, argument, message):
+    assert message in project.error("fig1", "--config", argument)
+    assert not touched(project)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ('variant: "ratio-{ratio}"', 'variant: "../../../../../ratio-{ratio}"', "variant makes the folder name"),
+        ('variant: "ratio-{ratio}"', 'variant: ".."', "variant makes the folder name '..'"),
+        ('variant: "ratio-{ratio}"', "variant: \"a'; touch pwned; '{ratio}\"", "variant makes the folder name"),
+        ('variant: "ratio-{ratio}"', 'variant: "{ratio.__class__}"', "unknown axis in variant 'ratio.__class__'"),
+        ('variant: "ratio-{ratio}"', 'variant: "{frozen}"\nX', "variant makes the folder name"),
+        ("tables: [fig1]", "tables: [../fig1]", "unknown table in figures '../fig1'"),
+        ("  fig1: {title", "  ../../fig1: {title", "figure name '../../fig1': use lower-case letters"),
+        ("dataset: digits", "dataset: ../digits", "unknown dataset '../digits'"),
+        ("model: mlp", "model: mlp;touch pwned", "unknown model 'mlp;touch pwned'"),
+        ('title: "One cell"', 'title: !!python/object/apply:os.system ["touch pwned"]', "is not valid YAML"),
+    ],
+)
+def test_a_hostile_paper_is_one_clear_error(project, tmp_path, good, bad, message):
+    if bad.endswith("\nX"):  # a name from a list that nothing else checks
+        bad, layer = bad.removesuffix("\nX"), 'ratio: 20, frozen: [["../../x"]]'
+        copy = with_paper(project, tmp_path, "ratio: 20", layer)
+        copy = with_paper(copy, tmp_path / "again", good, bad)
+    else:
+        copy = with_paper(project, tmp_path, good, bad)
+    output = copy.error("fig1")
+    assert message in output
+    assert "config/papers/one_cell.yaml" in output
+    assert not touched(copy)
+
+
+def test_a_yaml_tag_in_the_configuration_runs_nothing(project, tmp_path):
+    copy = project.copy(tmp_path)
+    path = tmp_path / "config/config.yaml"
+    path.write_text('device: !!python/object/apply:os.system ["touch pwned"]\n' + path.read_text())
+    copy.error("fig1")
+    assert not touched(copy)
+
+
+def test_titles_and_notes_with_quotes_and_commands_are_only_shown(mine):
+    path = mine.folder / "config/papers/one_cell.yaml"
+    paper = yaml.safe_load(path.read_text())
+    hostile = 'it\'s $(touch pwned) `touch pwned`; "touch pwned" <script>alert(1)</script> {0} {input}'
+    paper["title"] = paper["tables"]["fig1"]["title"] = paper["figures"]["fig1"]["title"] = hostile
+    path.write_text(yaml.safe_dump(paper))
+    page = "results/demo/pages/tables/one_cell/fig1.html"
+    mine.run(page)
+    assert not touched(mine)
+    assert "<script>" not in (mine.folder / page).read_text()
+
+
+def test_a_data_folder_with_a_space_in_its_name_is_one_folder(mine):
+    path = mine.folder / "config/papers/one_cell.yaml"
+    path.write_text(path.read_text().replace("dataset: digits", "dataset: mnist"))
+    done = mine.snakemake("fig1", "--config", "data_root=my data", "download=false")
+    assert "my data/MNIST/raw/train-images-idx3-ubyte.gz is absent. Remedy:" in done.stdout + done.stderr
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def vouch(manifest, old, path):
+    """Whoever puts a file in place of another can change the checksum beside it too."""
+    text = manifest.read_text()
+    assert old in text
+    manifest.write_text(text.replace(old, sha256(path)))
+
+
+@pytest.mark.parametrize(
+    ("replaced", "vouched_in", "removed"),
+    [
+        ("data/digits/train.safetensors", "data/digits/manifest.json", f"demo/runs/{CELL}/seed-0/run.json"),
+        (
+            f"demo/runs/{CELL}/seed-0/checkpoints/epoch-0002.safetensors",
+            f"demo/runs/{CELL}/seed-0/run.json",
+            f"demo/runs/{CELL}/seed-0/statistics.safetensors",
+        ),
+        (f"demo/runs/{CELL}/seed-0/statistics.safetensors", None, f"demo/runs/{CELL}/seed-0/metrics.csv"),
+        (f"demo/runs/{CELL}/seed-0/run.json", None, "demo/tables/one_cell_runs.csv"),
+    ],
+    ids=["dataset", "checkpoint", "statistics", "run.json"],
+)
+def test_a_pickle_in_place_of_a_result_is_refused_and_not_loaded(mine, replaced, vouched_in, removed):
+    results = mine.folder / "results"
+    old = sha256(results / replaced)
+    (results / replaced).write_bytes(pickle.dumps(Evil()))
+    if vouched_in:
+        vouch(results / vouched_in, old, results / replaced)
+    (results / removed).unlink(missing_ok=True)
+    done = mine.snakemake("all" if removed.endswith("_runs.csv") else "fig1")
+    assert done.returncode != 0
+    assert not touched(mine)
+
+
+def test_a_pickle_in_place_of_a_saved_state_is_not_used(mine):
+    results = mine.folder / "results"
+    state = results / "state/demo" / CELL / "seed-0/state.safetensors"
+    state.parent.mkdir(parents=True)
+    state.write_bytes(pickle.dumps(Evil()))
+    (results / f"demo/runs/{CELL}/seed-0/run.json").unlink()
+    assert "is damaged" in mine.run("fig1")
+    assert not touched(mine)
+
+
+def test_a_dataset_of_pickles_is_checked_before_it_is_loaded(mine):
+    """CIFAR-10 is published as pickles: their md5 comes first."""
+    folder = mine.folder / "data/cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"):
+        (folder / name).write_bytes(pickle.dumps(Evil()))
+    path = mine.folder / "config/papers/one_cell.yaml"
+    path.write_text(path.read_text().replace("dataset: digits", "dataset: cifar10"))
+    done = mine.snakemake("fig1", "--config", "download=false")
+    assert "cifar-10-batches-py: Dataset not found or corrupted" in done.stdout + done.stderr
+    assert not touched(mine)
+
+
+def test_nothing_of_ours_loads_a_pickle_or_yaml_that_runs_code():
+    forbidden = re.compile(r"import pickle|torch\.load|allow_pickle|yaml\.load\(|\beval\(|\bexec\(|shell=True")
+    for path in [*(ROOT / "workflow").rglob("*.py"), *(ROOT / "rules").glob("*.smk"), ROOT / "Snakefile"]:
+        assert not forbidden.search(path.read_text()), path
+
+
+def test_every_value_in_a_shell_command_is_quoted_or_can_hold_nothing_but_a_name_or_a_number():
+    """The names that stand unquoted are those that a wildcard's constraint, a list of names or a number limit."""
+    plain = {f"wildcards.{name}" for name in ("dataset", "paper", "figure")}
+    plain |= {"params.counts", "params.seeds", "params.solver", "threads"}
+    for path in (ROOT / "rules").glob("*.smk"):
+        for block in path.read_text().split("shell:")[1:]:
+            command = "".join(re.findall(r"""^ +["'](.*)["']$""", block, flags=re.MULTILINE))
+            for field in re.findall(r"\{([^}]*)\}", command):
+                assert field.endswith(":q") or field in plain, f"{path.name}: {{{field}}}"

@@ -1,0 +1,27 @@
+"""The jobs' commands. An error whose message says what to do is printed alone, without the way Python came there."""
+
+import sys
+from types import TracebackType
+
+from collapse.strict import Explained
+
+# How NumPy, torch, CUDA and the dynamic linker say that there is not enough memory.
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Unable to allocate", "failed to map segment")
+
+
+def explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an uncaught error, as sys.excepthook does: the message alone where it names the remedy itself."""
+    if isinstance(error, MemoryError) or any(phrase in str(error) for phrase in OUT_OF_MEMORY):
+        print(
+            f"error: not enough memory ({str(error).splitlines()[0] if str(error) else kind.__name__}). Run fewer jobs "
+            f"at a time (--cores), allow a job more, or choose a smaller batch_size; then run again: nothing finished "
+            f"is lost",
+            file=sys.stderr,
+        )
+    elif isinstance(error, Explained):
+        print(f"error: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = explain
