@@ -27,6 +27,22 @@ include: "rules/claims.smk"
 include: "rules/report.smk"
 
 
+# What takes seconds runs where Snakemake runs, also on a cluster: there it would wait longer than it works. So does the
+# download, as a cluster's nodes seldom see the network.
+localrules:
+    prepare_data,
+    solve,
+    tabulate,
+    render,
+    check_claims,
+    paper_claims,
+    all_claims,
+    collect_runs,
+    show_table,
+    show_runs,
+    show_claims,
+
+
 rule all:
     default_target: True
     input:

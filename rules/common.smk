@@ -3,8 +3,10 @@
 import functools
 import hashlib
 import json
+import math
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -18,6 +20,7 @@ os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
 try:
+    from collapse import cost
     from collapse.config import load_config
     from collapse.grid import subset_name
     from collapse.paper import PaperAtScale, load_paper
@@ -96,6 +99,30 @@ def seeds_of(wildcards):
 def recipe_of(wildcards):
     """Recipe of a job that makes runs, but for the seed."""
     return PLANS[wildcards.paper].recipes[f"{wildcards.dataset}/{wildcards.model}/{wildcards.variant}"]
+
+
+def gpus_of(wildcards):
+    """GPUs to ask for: none where a run is so cheap that a core is as good."""
+    wanted = CONFIG.device == "cuda" or (CONFIG.device == "auto" and cost.worth_a_gpu(recipe_of(wildcards)))
+    return CONFIG.gpus_per_job if wanted else 0
+
+
+def minutes_of(estimate, wildcards, attempt):
+    """Minutes to ask for, by an estimate of collapse.cost; doubled at each retry, which goes on from the saved state."""
+    gpus = gpus_of(wildcards)
+    rounds = math.ceil(len(seeds_of(wildcards)) / max(1, gpus))
+    rate = cost.GPU_RATE if gpus else cost.CORE_RATE
+    return math.ceil(10 + rounds * estimate(recipe_of(wildcards), rate)) * 2 ** (attempt - 1)
+
+
+def memory_of(wildcards, attempt):
+    """Megabytes to ask for; doubled at each retry."""
+    return cost.memory_mb(recipe_of(wildcards)) * max(1, gpus_of(wildcards)) * 2 ** (attempt - 1)
+
+
+def group_of(name, wildcards):
+    """Group of a job on a cluster: those that are short on a core share its jobs, every other is a job of its own."""
+    return name if cost.short(recipe_of(wildcards)) and not gpus_of(wildcards) else None
 
 
 def subsets_of(wildcards):

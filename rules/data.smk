@@ -26,6 +26,8 @@ rule draw_subset:
         per_seed(f"{DATA}/subsets/{{subset}}/seed-{{seed}}.csv"),
     log:
         job_log(f"{CONFIG.results}/logs/draw_subset/{{dataset}}/{{subset}}"),
+    group:
+        "subsets"
     conda:
         "../envs/torch.yaml"
     params:

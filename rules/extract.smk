@@ -13,13 +13,20 @@ rule extract:
         per_seed(f"{RUN}/statistics.safetensors"),
     log:
         job_log(f"{RESULTS}/logs/extract/{CELL}"),
+    group:
+        partial(group_of, "measuring")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads
+    resources:
+        runtime=partial(minutes_of, cost.extraction_minutes),
+        mem_mb=memory_of,
+        gpu=gpus_of,
     params:
         dataset=subpath(input.manifest, parent=True),
         folders=run_folders,
         locks=f"{CONFIG.results}/state",
     shell:
         "$PY_TORCH -P -m scripts.extract --dataset {params.dataset:q} --rows {input.rows:q} --runs {params.folders:q} "
-        "--out {output:q} --device $ATLAS_DEVICE --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks {params.locks:q} --threads {threads} 2>&1 | tee -i {log:q}"
+        "--out {output:q} --device $ATLAS_DEVICE --gpus {resources.gpu} --jobs-per-gpu $ATLAS_JOBS_PER_GPU "
+        "--locks {params.locks:q} --threads {threads} 2>&1 | tee -i {log:q}"

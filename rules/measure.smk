@@ -8,6 +8,8 @@ rule measure:
         per_seed(f"{RUN}/metrics.csv"),
     log:
         job_log(f"{RESULTS}/logs/measure/{CELL}"),
+    group:
+        partial(group_of, "measuring")
     conda:
         "../envs/torch.yaml"
     shell:

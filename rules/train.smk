@@ -13,9 +13,15 @@ rule train:
         checkpoints=[directory(path) for path in per_seed([f"{RUN}/checkpoints"])],
     log:
         job_log(f"{RESULTS}/logs/train/{CELL}"),
+    group:
+        partial(group_of, "training")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads * CONFIG.gpus_per_job
+    resources:
+        runtime=partial(minutes_of, cost.training_minutes),
+        mem_mb=memory_of,
+        gpu=gpus_of,
     params:
         recipe=lambda wildcards: recipe_of(wildcards).identity(),
         seeds=seeds_of,
@@ -27,5 +33,5 @@ rule train:
     shell:
         "$PY_TORCH -P -m scripts.train --recipe {params.recipe:q} --seeds {params.seeds} --dataset {params.dataset:q} "
         "--rows {input.rows:q} --runs {params.folders:q} --states {params.states:q} --save-every $ATLAS_SAVE_EVERY "
-        "--device $ATLAS_DEVICE --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks {params.locks:q} "
+        "--device $ATLAS_DEVICE --gpus {resources.gpu} --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks {params.locks:q} "
         "--workers $ATLAS_GPUS_PER_JOB --threads {threads} 2>&1 | tee -i {log:q}"

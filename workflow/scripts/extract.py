@@ -15,6 +15,7 @@ parser.add_argument("--rows", type=Path, nargs="+", required=True, help="index f
 parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs")
 parser.add_argument("--out", type=Path, nargs="+", required=True, help="statistics files, one a run")
 parser.add_argument("--device", required=True)
+parser.add_argument("--gpus", type=int, default=1, help="GPUs the job asked for; 0: auto is the CPU")
 parser.add_argument("--jobs-per-gpu", type=int, default=1, help="jobs that may share a GPU")
 parser.add_argument("--locks", type=Path, required=True, help="folder of the machine's GPU locks")
 parser.add_argument("--threads", type=int, required=True)
@@ -22,6 +23,6 @@ parser.add_argument("--threads", type=int, required=True)
 if __name__ == "__main__":
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    with share(choose_device(args.device), args.jobs_per_gpu, args.locks) as device:
+    with share(choose_device(args.device, args.gpus), args.jobs_per_gpu, args.locks) as device:
         for rows, folder, path in zip(args.rows, args.runs, args.out, strict=True):
             extract_run(folder, args.dataset, read_rows(rows), path, device)

@@ -28,6 +28,7 @@ parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders
 parser.add_argument("--states", type=Path, nargs="+", required=True, help="folders of the state in progress, one a run")
 parser.add_argument("--save-every", type=float, default=30.0, help="seconds between saved states")
 parser.add_argument("--device", required=True)
+parser.add_argument("--gpus", type=int, default=1, help="GPUs the job asked for; 0: auto is the CPU")
 parser.add_argument("--jobs-per-gpu", type=int, default=1, help="trainings that may share a GPU")
 parser.add_argument("--locks", type=Path, required=True, help="folder of the machine's GPU locks")
 parser.add_argument("--workers", type=int, default=1, help="runs trained side by side, each on a GPU of its own")
@@ -40,7 +41,7 @@ def train_share(args: argparse.Namespace, worker: int) -> None:
     caught: list[int] = []
     parent = multiprocessing.parent_process()
     try:
-        with share(choose_device(args.device, args.recipe.fits_a_core), args.jobs_per_gpu, args.locks) as device:
+        with share(choose_device(args.device, args.gpus), args.jobs_per_gpu, args.locks) as device:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda received, frame: caught.append(received))
             jobs = list(zip(args.seeds, args.rows, args.runs, args.states, strict=True))

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 
-def choose_device(name: str, fits_a_core: bool = False) -> torch.device:
-    """The device of that name; `auto` is a CUDA device where there is one, else the CPU, on which is also what fits."""
+def choose_device(name: str, gpus: int = 1) -> torch.device:
+    """The device of that name; `auto` is a CUDA device where there is one and the job asked for it, else the CPU."""
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() and not fits_a_core else "cpu"
+        name = "cuda" if gpus and torch.cuda.is_available() else "cpu"
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available[name]:
         raise RuntimeError(f"device {name} is not available here: set device to auto or cpu in config/config.yaml")
