@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from collapse.cost import worth_a_gpu
 from collapse.grid import variant_name
 from collapse.paper import PaperAtScale, load_paper
 from collapse.recipe import Imbalance, Recipe, Seeds
@@ -174,10 +175,12 @@ def test_widths_follow_from_the_hidden_layers():
     assert (options.depth, options.width, options.widths()) == (3, 50, (30, 50, 40))
 
 
-def test_narrow_perceptrons_fit_a_core():
-    assert recipe(architecture={"width": 100, "depth": 19}).fits_a_core
-    assert not recipe(architecture={"hidden": [100, 1000]}).fits_a_core
-    assert not recipe(model="resnet18", architecture={}).fits_a_core
+def test_narrow_perceptrons_are_not_worth_a_gpu():
+    protocol = {"learning_rate": 0.1, "weight_decay": 0, "batch_size": 128, "epochs": 600}
+    deep = {"dataset": "fashion_mnist", "imbalance": {"counts": [100] * 10}, "protocol": protocol}
+    assert not worth_a_gpu(recipe(**deep, architecture={"width": 100, "depth": 19}))
+    assert worth_a_gpu(recipe(**deep, architecture={"width": 1000, "depth": 19}))
+    assert worth_a_gpu(recipe(**deep, model="resnet18"))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class Config(Strict):
     download: bool = Field(True, description="download a raw dataset that data_root lacks")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto",
-        description="auto: cuda where there is one, else cpu; narrow perceptrons are trained on the cpu all the same",
+        description="auto: cuda where there is one, else cpu, on which is also trained what a core does in minutes",
     )
     jobs_per_gpu: PositiveInt = Field(1, description="trainings that may share a GPU of this machine at a time")
     gpus_per_job: PositiveInt = Field(

@@ -27,10 +27,6 @@ LOSSES = {
 MAX_PRINCIPAL_SAMPLES = 10_000
 
 
-# Perceptrons up to this width are trained on a core where the device is auto.
-MAX_CORE_WIDTH = 256
-
-
 class FirstPhase(Strict):
     """Epochs before the others, at a constant step size, in which other layers train (He & Su 2023, code)."""
 
@@ -285,11 +281,6 @@ class Recipe(Strict):
     def options(self) -> NetworkOptions:
         """Options of the network."""
         return OPTIONS[self.model].model_validate(self.architecture)
-
-    @property
-    def fits_a_core(self) -> bool:
-        """Whether a CPU core trains it faster than a GPU would: a perceptron whose steps end before a GPU's begin."""
-        return self.model == "mlp" and max(self.options().widths(), default=0) <= MAX_CORE_WIDTH
 
     def class_counts(self) -> tuple[int, ...]:
         """Distinct train samples of each class."""

@@ -81,7 +81,7 @@ class Subspace:
         self.basis = (centred.T @ (vectors[:, kept] / (len(means) * self.spectrum).sqrt())).to(dtype)
         # As nearest() needs them: a class mean a column, and |mu_i - mu_j|^2 / 2 (K, K), infinite for an absent j.
         places = torch.where(present[:, None], self.coordinates, 0.0)
-        apart = torch.cdist(places, places).square() / 2
+        apart = torch.cdist(places, places, compute_mode="donot_use_mm_for_euclid_dist").square() / 2
         self._places, self._apart = places.T.to(dtype), apart.masked_fill(~present, torch.inf).to(dtype)
 
     def nearest(self, projected: Tensor, labels: Tensor) -> Tensor:
