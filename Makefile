@@ -61,8 +61,8 @@ list: setup
 
 # Take over runs that were copied into results/: those of another recipe or dataset are named, and stop it.
 adopt: setup
-	snakemake --cores $(CORES) --until draw_subset $(ARGS)
-	snakemake --cores 1 --touch --until measure $(ARGS)
+	snakemake --until draw_subset --cores $(CORES) $(ARGS)
+	snakemake --until measure --touch --cores 1 $(ARGS)
 
 report: all
 	snakemake --report results/$(SCALE)/report.html $(ARGS)

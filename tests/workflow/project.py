@@ -31,7 +31,7 @@ scales:
     tables:
       fig1: [{dataset: digits, model: mlp, k_major: 7, n_major: 40, ratio: 20}]
 """
-CONFIG = "paper: one_cell\nseeds: [0, 1]\nsave_every: 0\n"
+CONFIG = "paper: one_cell\nseeds: [0, 1]\nsave_every: 0.2\n"
 CELL = "one_cell/digits/mlp/ratio-20"
 
 

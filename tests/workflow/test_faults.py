@@ -18,7 +18,8 @@ SEED = RUNS / "seed-0"
 STATES = Path("results/state/demo") / CELL
 DATA = Path("results/data/digits")
 TABLE = Path("results/demo/tables/one_cell/fig1.csv")
-LONG = ("--config", "protocol={epochs: 4000}")
+LONG = ("--config", "protocol={epochs: 3000}")
+MEMORY = 1_500_000 * 1024  # enough for Snakemake, too little for torch
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_a_read_only_results_folder_is_named_before_any_training(project):
         subprocess.run(["umount", folder], check=True)
     assert "Read-only file system" in output
     assert "results" in output
-    assert "epoch" not in output
+    assert "epoch 1/" not in output
     project.run("fig1")
 
 
@@ -134,7 +135,7 @@ def test_too_little_memory_is_said_so(project):
         cwd=unmade(project).folder,
         capture_output=True,
         text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
     )
     assert done.returncode != 0
     assert "error: not enough memory (" in done.stderr
@@ -210,8 +211,6 @@ def test_two_workflows_on_one_folder_exclude_each_other(project):
 
 def test_a_figure_with_half_of_its_seeds_failed_is_drawn_with_the_others_and_says_so(project):
     """A fit that diverges is a result; the table, the figure and the list of runs count the others."""
-    paper = project.folder / "config/papers/one_cell.yaml"
-    paper.write_text(paper.read_text().replace("learning_rate: 0.1", "learning_rate: 0.1"))
     run = project.folder / SEED / "run.json"
     run.write_text(json.dumps(json.loads(run.read_text()) | {"status": "failed", "reason": "the loss is nan"}))
     project.run("fig1")

@@ -22,10 +22,10 @@ def dropped_in(one_cell, tmp_path):
     return project
 
 
-def adopt(project, *arguments):
+def adopt(project):
     """What `make adopt` does."""
-    project.run("--until", "draw_subset", *arguments)
-    return project.run("--touch", "--until", "measure", *arguments)
+    project.run("--until", "draw_subset")
+    project.run("--until", "measure", "--touch")
 
 
 def weights(project):
@@ -34,8 +34,8 @@ def weights(project):
 
 def test_the_make_target_is_what_is_tested_here():
     makefile = (ROOT / "Makefile").read_text()
-    assert "--until draw_subset $(ARGS)" in makefile
-    assert "--touch --until measure $(ARGS)" in makefile
+    assert "--until draw_subset --cores $(CORES) $(ARGS)" in makefile
+    assert "--until measure --touch --cores 1 $(ARGS)" in makefile
 
 
 def test_runs_copied_in_are_not_trained_over_but_adopted_and_used(dropped_in):
