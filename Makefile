@@ -9,7 +9,7 @@ CORES ?= all
 SCALE ?= demo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup lint test bench costs list adopt report docs gallery lock
+.PHONY: setup setup-slurm lint test test-slurm bench costs list adopt report docs gallery lock
 .DEFAULT_GOAL := all
 
 # Whatever is not named below is Snakemake's: a figure, a paper, a file.
@@ -21,6 +21,9 @@ all: setup
 	snakemake --cores $(CORES) $(ARGS)
 
 setup: $(ENVS:%=.venv/%/.installed)
+
+# Snakemake with its Slurm plugin, beside the others: source .venv/slurm/bin/activate
+setup-slurm: setup .venv/slurm/.installed
 
 .venv/workflow/.installed: envs/workflow.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -44,6 +47,16 @@ lint: setup
 # Each environment tests its own part of the library.
 test: lint
 	for env in torch convex figures workflow; do .venv/$$env/bin/python -m pytest -q tests/$$env || exit 1; done
+
+	@$(MAKE) --no-print-directory test-slurm
+
+# The workflow on a real Slurm of one node. Root gets Debian's packages for it; without them the tests say so and skip.
+test-slurm: setup-slurm
+	@command -v munged slurmctld slurmd sbatch > /dev/null || { [ $$(id -u) = 0 ] && command -v apt-get > /dev/null && \
+		echo "installing Debian's slurm-wlm and munge for the Slurm tests" && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge > /dev/null; } || \
+		echo "slurm-wlm and munge can not be installed here: the Slurm tests are skipped"
+	.venv/slurm/bin/python -m pytest -q -rs tests/slurm
 
 # One comparison, two things measured in one run, on one thread: make bench NAME=layer_peeled_sweep
 bench: setup
@@ -81,5 +94,5 @@ gallery:
 		cp $$claims ../../docs/gallery/$(SCALE)/$$(basename $$claims .csv)/claims.csv; done
 
 lock: setup
-	for env in $(ENVS); do $(BIN)/python envs/pip_requirements.py envs/$$env.yaml | \
+	for env in $(ENVS) slurm; do $(BIN)/python envs/pip_requirements.py envs/$$env.yaml | \
 		uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --quiet -o envs/$$env.txt; done

@@ -112,7 +112,7 @@ def minutes_of(estimate, wildcards, attempt):
     gpus = gpus_of(wildcards)
     rounds = math.ceil(len(seeds_of(wildcards)) / max(1, gpus))
     rate = cost.GPU_RATE if gpus else cost.CORE_RATE
-    return math.ceil(10 + rounds * estimate(recipe_of(wildcards), rate)) * 2 ** (attempt - 1)
+    return math.ceil(5 + rounds * estimate(recipe_of(wildcards), rate)) * 2 ** (attempt - 1)
 
 
 def memory_of(wildcards, attempt):

@@ -30,6 +30,9 @@ rule draw_subset:
         "subsets"
     conda:
         "../envs/torch.yaml"
+    resources:
+        runtime=2,
+        in_turn=1,
     params:
         folder=subpath(input[0], parent=True),
         counts=lambda wildcards: SUBSETS[wildcards.dataset, wildcards.subset].class_counts(),

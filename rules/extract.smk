@@ -22,6 +22,7 @@ rule extract:
         runtime=partial(minutes_of, cost.extraction_minutes),
         mem_mb=memory_of,
         gpu=gpus_of,
+        in_turn=1,
     params:
         dataset=subpath(input.manifest, parent=True),
         folders=run_folders,

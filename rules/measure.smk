@@ -12,5 +12,8 @@ rule measure:
         partial(group_of, "measuring")
     conda:
         "../envs/torch.yaml"
+    resources:
+        runtime=5,
+        in_turn=1,
     shell:
         "$PY_TORCH -P -m scripts.measure --statistics {input:q} --out {output:q} 2>&1 | tee -i {log:q}"

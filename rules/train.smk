@@ -22,6 +22,7 @@ rule train:
         runtime=partial(minutes_of, cost.training_minutes),
         mem_mb=memory_of,
         gpu=gpus_of,
+        in_turn=1,
     params:
         recipe=lambda wildcards: recipe_of(wildcards).identity(),
         seeds=seeds_of,

@@ -43,6 +43,7 @@ class Project:
 
     @classmethod
     def fresh(cls, folder: Path) -> "Project":
+        folder.mkdir(parents=True, exist_ok=True)
         for name in ("Snakefile", "rules", "workflow", "config", "profiles", "envs"):
             source = ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy2

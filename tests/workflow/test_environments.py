@@ -7,7 +7,7 @@ import yaml
 from packaging.requirements import Requirement
 from tests.workflow.project import ROOT
 
-ENVS = ("workflow", "torch", "convex", "figures")
+ENVS = ("workflow", "slurm", "torch", "convex", "figures")
 
 
 def declared(env):

@@ -24,8 +24,7 @@ class Config(Strict):
     )
     download: bool = Field(True, description="download a raw dataset that data_root lacks")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto",
-        description="auto: cuda where there is one, else cpu, on which is also trained what a core does in minutes",
+        "auto", description="auto: cuda where there is one and a run is worth it, else cpu"
     )
     jobs_per_gpu: PositiveInt = Field(1, description="trainings that may share a GPU of this machine at a time")
     gpus_per_job: PositiveInt = Field(

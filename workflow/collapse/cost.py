@@ -30,7 +30,7 @@ FLOPS_PER_PIXEL = {
 # FLOP/s: a third of what benchmarks/ measured on one core for the slowest network; a GPU's is assumed, not measured.
 CORE_RATE, GPU_RATE = 1e10, 3e12
 # One core for so long: above, a run is worth a GPU; below, several share one job of a cluster.
-GPU_MINUTES, SHORT_MINUTES = 20, 20
+GPU_MINUTES, SHORT_MINUTES = 20, 15
 
 
 def flops_per_image(recipe: Recipe) -> float:
