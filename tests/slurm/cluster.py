@@ -14,6 +14,8 @@ from getpass import getuser
 from pathlib import Path
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
+# Ends a daemon with the process that started it, however that one ends.
+BOUND = ("setpriv", "--pdeathsig", "TERM")
 CONFIGURATION = """\
 ClusterName=atlas
 SlurmctldHost={host}(127.0.0.1)
@@ -111,7 +113,9 @@ class Cluster:
     def _run(self, name: str, *arguments: str) -> None:
         with (self.folder / f"{name}.out").open("w") as out:
             daemon = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
-            self.processes.append(subprocess.Popen([daemon, *arguments], env=self.environment, stdout=out, stderr=out))
+            self.processes.append(
+                subprocess.Popen([*BOUND, daemon, *arguments], env=self.environment, stdout=out, stderr=out)
+            )
 
     def _configuration(self) -> str:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20

@@ -42,7 +42,8 @@ def flops_per_image(recipe: Recipe) -> float:
     channels = spec.channels if options.input_channel is None else 1
     features = [options.declared_width(recipe.num_labels())] if options.feature_dim else []
     widths = [channels * recipe.image_size**2, *options.widths(), *features, recipe.num_labels()]
-    return 6.0 * sum(a * b for a, b in pairwise(widths))
+    weights = [a * b for a, b in pairwise(widths)]
+    return 6.0 * sum(weights) - 2.0 * weights[0]  # no gradient of the images
 
 
 def training_minutes(recipe: Recipe, rate: float = CORE_RATE) -> float:
