@@ -47,7 +47,6 @@ lint: setup
 # Each environment tests its own part of the library.
 test: lint
 	for env in torch convex figures workflow; do .venv/$$env/bin/python -m pytest -q tests/$$env || exit 1; done
-
 	@$(MAKE) --no-print-directory test-slurm
 
 # The workflow on a real Slurm of one node. Root gets Debian's packages for it; without them the tests say so and skip.
