@@ -128,6 +128,11 @@ def test_nc1_by_itself_says_where_it_has_no_value():
         collapse.nc1(x, y[1:])
     with pytest.raises(ValueError, match="0 features"):
         collapse.nc1(x[:0], y[:0])
+    with pytest.raises(ValueError, match="labels run from -1"):
+        collapse.nc1(x, y - 1)
+    x[3, 2] = torch.nan
+    with pytest.raises(ValueError, match="not finite"):
+        collapse.nc1(x, y)
 
 
 @settings(deadline=None, max_examples=25)

@@ -81,11 +81,17 @@ def nc1(features: Tensor, labels: Tensor) -> float:
     """NC1 = Tr(Sigma_W Sigma_B^+)/K of features (n, ...) in memory with labels (n,) from 0 on, on the same device.
 
     As metrics.variability.nc1 has it, of the classes present. By itself it takes less time than with all measures.
-    Raises ValueError where features and labels do not pair, and Undefined, itself a ValueError, where NC1 has no value.
+    Raises ValueError where features and labels do not pair, for negative labels and for features that are not finite,
+    and Undefined, itself a ValueError, where NC1 has no value.
     """
     if len(features) != len(labels) or len(labels) == 0:
         raise ValueError(f"{len(features)} features and {len(labels)} labels: give as many of both, and at least one")
-    found = class_statistics(features, labels, int(labels.max()) + 1, diagonal=True)
+    if labels.min() < 0:
+        raise ValueError(f"labels run from {int(labels.min())}: they have to be 0 or more")
+    try:
+        found = class_statistics(features, labels.long(), int(labels.max()) + 1, diagonal=True)
+    except torch.linalg.LinAlgError as error:
+        raise ValueError("no eigenvectors of the class means: some features are not finite") from error
     coordinates, within, count = (tensor.cpu().numpy() for tensor in (found.coordinates, found.within, found.count))
     # In its eigenvectors, the inverse of Sigma_B is diagonal: the rest of Sigma_W does not count.
     return variability.nc1(coordinates, np.diag(within), count, found.mean.shape[1])
