@@ -52,7 +52,7 @@ class Submitted:
             )
 
     def wait(self):
-        assert self.process.wait(300) == 0, self.log.read_text()[-5000:]
+        assert self.process.wait(600) == 0, self.log.read_text()[-5000:]
 
     def jobs(self):
         """What Slurm knows of the jobs of this workflow, the first submitted first, by key."""
