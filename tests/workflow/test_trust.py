@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -191,7 +192,7 @@ def test_a_pickle_in_place_of_a_saved_state_is_not_used(mine):
     state = results / "state/demo" / CELL / "seed-0/state.safetensors"
     state.parent.mkdir(parents=True)
     state.write_bytes(pickle.dumps(Evil()))
-    (results / f"demo/runs/{CELL}/seed-0/run.json").unlink()
+    shutil.rmtree(results / f"demo/runs/{CELL}")
     assert "is damaged" in mine.run("fig1")
     assert not touched(mine)
 
