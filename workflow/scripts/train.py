@@ -38,7 +38,7 @@ parser.add_argument("--threads", type=int, required=True, help="CPU threads, of 
 def train_share(args: argparse.Namespace, worker: int) -> None:
     """Train every `args.workers`-th run, from the one numbered `worker`; exits with 128 + the signal when stopped."""
     torch.set_num_threads(max(1, args.threads // args.workers))
-    # A deep network without batch norm whose signal vanishes would compute with denormal numbers, at a third of the speed.
+    # A deep network without batch norm, whose signal vanishes, would compute with denormals at a third of the speed.
     torch.set_flush_denormal(True)
     caught: list[int] = []
     parent = multiprocessing.parent_process()
