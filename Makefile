@@ -47,7 +47,6 @@ lint: setup
 # Each environment tests its own part of the library.
 test: lint
 	for env in torch convex figures workflow; do .venv/$$env/bin/python -m pytest -q tests/$$env || exit 1; done
-	@$(MAKE) --no-print-directory test-slurm
 
 # The workflow on a real Slurm of one node. Root gets Debian's packages for it; without them the tests say so and skip.
 test-slurm: setup-slurm
@@ -85,12 +84,11 @@ docs: setup
 
 # Keep what a scale's results show now: make gallery SCALE=small
 gallery:
-	cd results/$(SCALE) && for figure in figures/*/*.png; do \
-		paper=$$(basename $$(dirname $$figure)); folder=../../docs/gallery/$(SCALE)/$$paper; mkdir -p $$folder; \
-		cp $$figure tables/$$paper/$$(basename $$figure .png).csv $$folder/; \
+	cd results/$(SCALE) && for folder in figures/*/; do \
+		paper=$$(basename $$folder); kept=../../docs/gallery/$(SCALE)/$$paper; mkdir -p $$kept; \
+		cp figures/$$paper/*.png $$kept/; cp claims/$$paper.csv $$kept/claims.csv; \
+		for table in tables/$$paper/*.csv; do case $$table in *_seeds.csv) ;; *) cp $$table $$kept/ ;; esac; done; \
 	done
-	cd results/$(SCALE) && for claims in claims/*.csv; do \
-		cp $$claims ../../docs/gallery/$(SCALE)/$$(basename $$claims .csv)/claims.csv; done
 
 lock: setup
 	for env in $(ENVS) slurm; do $(BIN)/python envs/pip_requirements.py envs/$$env.yaml | \
