@@ -15,6 +15,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from collapse.data.specs import DATASETS
 
@@ -125,8 +126,9 @@ def separation(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame, note: str = "
     if len(shown) and law.rho.notna().all():
         fitted_line(axes, shown, law.rho.iloc[0])
         note = f"$\\rho$ = {law.rho.iloc[0]:.3f}, $r$ = {law.r.iloc[0]:.3f}\n{note}"
-    axes.annotate(note.strip(), (0.97, 0.95), xycoords="axes fraction", ha="right", va="top", fontsize="small")
+    axes.annotate(note.strip(), (0.03, 0.05), xycoords="axes fraction", ha="left", va="bottom", fontsize="small")
     axes.set(yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def fitted_line(axes: Axes, shown: pd.DataFrame, ratio: float, colour: int = 1) -> None:
