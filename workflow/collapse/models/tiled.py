@@ -60,11 +60,13 @@ def vgg13_tiled(shape: Shape, options: TiledOptions) -> Network:
 class Residual(Composite):
     """Residual block with identity shortcut: convolutions without bias, each with batch norm and ReLU.
 
-    The shortcut is added before the last ReLU, whose output is the last convolution's activation and the block's own.
+    The shortcut is added before the last ReLU, whose output is the last convolution's activation and the block's own;
+    `flat`: (n, channels * side * side), for the linear head.
     """
 
-    def __init__(self, channels: int, kernels: Sequence[int]):
+    def __init__(self, channels: int, kernels: Sequence[int], flat: bool = False):
         super().__init__()
+        self.flat = flat
         self.inside = tuple(f"conv{i}" for i in range(1, len(kernels)))
         self.convolutions = nn.ModuleList(
             nn.Sequential(
@@ -79,7 +81,8 @@ class Residual(Composite):
         for convolution in self.convolutions[:-1]:
             hidden = torch.relu(convolution(hidden))
             outputs.append(hidden)
-        return [*outputs, torch.relu(self.convolutions[-1](hidden) + shortcut)]
+        last = torch.relu(self.convolutions[-1](hidden) + shortcut)
+        return [*outputs, last.flatten(1) if self.flat else last]
 
 
 BASIC, BOTTLENECK = (3, 3), (5, 5, 5)  # the kernels; their bottleneck is as wide inside as outside
@@ -93,6 +96,7 @@ def gresnet(shape: Shape, options: GresnetOptions) -> Network:
     bottleneck 13, mixed 11). Mixed is the code's ResNetMixV2, the others its GResNet, for images of one channel.
     """
     channels = 8 * shape.channels
-    blocks = {f"block{i}": Residual(channels, kernels) for i, kernels in enumerate(BLOCKS[options.block], start=1)}
-    layers = {"tile": Tile(8), **blocks, "flatten": nn.Flatten()}
+    kinds = BLOCKS[options.block]
+    blocks = {f"block{i}": Residual(channels, kind, flat=i == len(kinds)) for i, kind in enumerate(kinds, start=1)}
+    layers = {"tile": Tile(8), **blocks}
     return with_head(layers, channels * shape.image_size**2, shape, options, measured=["tile", *blocks])
