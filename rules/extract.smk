@@ -29,5 +29,5 @@ rule extract:
         locks=f"{CONFIG.results}/state",
     shell:
         "$PY_TORCH -P -m scripts.extract --dataset {params.dataset:q} --rows {input.rows:q} --runs {params.folders:q} "
-        "--out {output:q} --device $ATLAS_DEVICE --gpus {resources.gpu} --jobs-per-gpu $ATLAS_JOBS_PER_GPU "
+        "--out {output:q} --device $ATLAS_DEVICE --gpus {resources.gpu:q} --jobs-per-gpu $ATLAS_JOBS_PER_GPU "
         "--locks {params.locks:q} --threads {threads} 2>&1 | tee -i {log:q}"

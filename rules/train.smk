@@ -34,5 +34,5 @@ rule train:
     shell:
         "$PY_TORCH -P -m scripts.train --recipe {params.recipe:q} --seeds {params.seeds} --dataset {params.dataset:q} "
         "--rows {input.rows:q} --runs {params.folders:q} --states {params.states:q} --save-every $ATLAS_SAVE_EVERY "
-        "--device $ATLAS_DEVICE --gpus {resources.gpu} --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks {params.locks:q} "
+        "--device $ATLAS_DEVICE --gpus {resources.gpu:q} --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks {params.locks:q} "
         "--workers $ATLAS_GPUS_PER_JOB --threads {threads} 2>&1 | tee -i {log:q}"
