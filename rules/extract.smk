@@ -26,8 +26,9 @@ rule extract:
     params:
         dataset=subpath(input.manifest, parent=True),
         folders=run_folders,
+        states=state_folders,
         locks=f"{CONFIG.results}/state",
     shell:
         "$PY_TORCH -P -m scripts.extract --dataset {params.dataset:q} --rows {input.rows:q} --runs {params.folders:q} "
-        "--out {output:q} --device $ATLAS_DEVICE --gpus {resources.gpu:q} --jobs-per-gpu $ATLAS_JOBS_PER_GPU "
+        "--states {params.states:q} --out {output:q} --device $ATLAS_DEVICE --gpus {resources.gpu:q} --jobs-per-gpu $ATLAS_JOBS_PER_GPU "
         "--locks {params.locks:q} --threads {threads} 2>&1 | tee -i {log:q}"

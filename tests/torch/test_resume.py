@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from collapse.data.subsets import draw, write_rows
 from collapse.files import read_json
 from collapse.recipe import Recipe
 from collapse.training.device import claim
-from collapse.training.run import Stopped, Work, publish, train_run
+from collapse.training.run import Stopped, Work, forget, publish, train_run
 from collapse.training.state import CURRENT, PREVIOUS, Locked, load_state, locked, save_state
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
@@ -111,7 +112,29 @@ def test_a_finished_run_is_not_trained_again_but_published_again(recipe, work, t
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [
         "checkpoints", "history.csv", "recipe.json", "run.json",
     ]  # fmt: skip
-    train_run(recipe.at_seed(1), work("run"))  # another recipe in the same place is trained
+    # What Snakemake deletes when another job of its group failed is still there, until forgotten.
+    shutil.rmtree(tmp_path / "results")
+    train_run(recipe, work("run"))
+    publish(tmp_path / "run", tmp_path / "results")
+    assert (tmp_path / "results" / "run.json").read_bytes() == before
+    forget(tmp_path / "run")
+    forget(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_with_a_damaged_checkpoint_is_trained_again(recipe, work):
+    train_run(recipe, work("run"))
+    whole = weights(work("run").state)
+    (path,) = (work("run").state / "checkpoints").iterdir()
+    path.write_bytes(path.read_bytes()[:-50])
+    train_run(recipe, work("run"))
+    assert weights(work("run").state) == whole
+
+
+def test_another_recipe_in_the_place_of_a_finished_run_is_trained(recipe, work, tmp_path):
+    train_run(recipe, work("run"))
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    train_run(recipe.at_seed(1), work("run"))
     assert (tmp_path / "run" / "run.json").read_bytes() != before
 
 
@@ -187,7 +210,7 @@ def test_ten_kills_at_random_moments_change_nothing(recipe, digits, tmp_path):
     resumed = [int(line.split()[-1]) for line in log.splitlines() if "resumed after epoch" in line]
     assert len(resumed) >= 9
     assert resumed == sorted(resumed)
-    assert not (folders[1] / "state").exists()
+    assert not (folders[1] / "state" / CURRENT).exists()
 
 
 def test_sigterm_saves_the_state_at_the_end_of_the_epoch(recipe, digits, tmp_path):

@@ -17,7 +17,7 @@ from collapse.data.subsets import read_rows
 from collapse.recipe import Recipe
 from collapse.training.device import choose_device, share
 from collapse.training.progress import Progress
-from collapse.training.run import Stopped, Work, forget, publish, train_run
+from collapse.training.run import Stopped, Work, publish, train_run
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--recipe", type=Recipe.model_validate_json, required=True, help="JSON of collapse.recipe.Recipe")
@@ -90,5 +90,3 @@ if __name__ == "__main__":
     # Only now: Snakemake deletes every output of a job that did not finish, and with them the runs that did.
     for folder, state in zip(args.runs, args.states, strict=True):
         publish(state, folder)
-    for state in args.states:
-        forget(state)

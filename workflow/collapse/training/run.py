@@ -24,7 +24,7 @@ from collapse.recipe import Recipe
 from collapse.training.device import provenance
 from collapse.training.diagnosis import diagnose
 from collapse.training.loop import Epoch, Training, TrainingFailed, oversampled
-from collapse.training.state import load_state, locked, save_state
+from collapse.training.state import CURRENT, PREVIOUS, load_state, locked, save_state
 
 CONTIGUOUS = torch.contiguous_format
 # What a finished run leaves beside its checkpoints; run.json last, as it vouches for the others.
@@ -114,12 +114,18 @@ def train_run(recipe: Recipe, work: Work) -> None:
 
 
 def publish(state: Path, folder: Path) -> None:
-    """Copy a finished run from its state folder to the results; forget() it once every run of the job is there."""
+    """Copy a finished run from its state folder to the results.
+
+    What is left of the state is the same files under a second name, for the case that the job fails although this run
+    is finished (another of its runs, another job of its group on a cluster): Snakemake then deletes what it published.
+    """
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     shutil.copytree(state / "checkpoints", folder / "checkpoints", copy_function=_link)
     for name in RESULTS:
         with replacing(folder / name) as part:
             shutil.copy2(state / name, part)
+    for name in (CURRENT, PREVIOUS):
+        (state / name).unlink(missing_ok=True)
 
 
 def _link(source: str, target: str) -> None:
@@ -131,13 +137,24 @@ def _link(source: str, target: str) -> None:
 
 
 def forget(state: Path) -> None:
-    """Delete the state of a published run."""
-    shutil.rmtree(state)
+    """Delete the state of a published run, if there is one; raises Locked when a process trains it again."""
+    if state.exists():
+        with locked(state):
+            shutil.rmtree(state)
 
 
 def finished(state: Path, identity: str) -> bool:
-    """Whether the state folder holds the finished run of that identity."""
-    return (state / "run.json").exists() and read_json(state / "run.json").get("identity") == identity
+    """Whether the state folder holds the finished run of that identity, undamaged."""
+    if not (state / "run.json").exists():
+        return False
+    run = read_json(state / "run.json")
+    return run["identity"] == identity and all(_undamaged(state, entry) for entry in run["checkpoints"].values())
+
+
+def _undamaged(folder: Path, entry: dict[str, str]) -> bool:
+    """Whether a checkpoint entry of run.json describes the file that is there."""
+    path = folder / "checkpoints" / entry["file"]
+    return path.exists() and sha256(path) == entry["sha256"]
 
 
 def _start(recipe: Recipe, work: Work) -> Training:
@@ -208,7 +225,7 @@ def load_run(folder: Path) -> tuple[Recipe, dict[str, Any]]:
 def load_checkpoint(folder: Path, recipe: Recipe, entry: dict[str, str]) -> Network:
     """The network of one checkpoint entry of run.json, on the CPU; raises DamagedFile."""
     path = folder / "checkpoints" / entry["file"]
-    if not path.exists() or sha256(path) != entry["sha256"]:
+    if not _undamaged(folder, entry):
         raise DamagedFile(f"{path} is not the checkpoint that run.json describes: delete {folder}, and run again")
     network = network_of(recipe)
     try:
