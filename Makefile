@@ -9,7 +9,7 @@ CORES ?= all
 SCALE ?= demo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-slurm lint test test-faults test-slurm bench costs list adopt report docs gallery lock
+.PHONY: setup setup-slurm lint test test-slurm bench costs list adopt report docs gallery lock
 .DEFAULT_GOAL := all
 
 # Whatever is not named below is Snakemake's: a figure, a paper, a file.
@@ -44,13 +44,11 @@ lint: setup
 	snakefmt --check Snakefile rules workflow/Snakefile
 	snakemake --lint
 
-# Each environment tests its own part of the library.
+# Each environment tests its own part of the library, two tests at a time; then the workflow on a Slurm of its own.
 test: lint
-	for env in torch convex figures workflow; do .venv/$$env/bin/python -m pytest -q tests/$$env || exit 1; done
-
-# Faults caused for real, and conda by a stand-in: slow, and not part of `make test` yet.
-test-faults: setup
-	$(BIN)/python -m pytest -q tests/faults
+	for env in torch convex figures workflow; do \
+		.venv/$$env/bin/python -m pytest -q -n 2 --dist worksteal tests/$$env || exit 1; done
+	@$(MAKE) --no-print-directory test-slurm
 
 # The workflow on a real Slurm of one node. Root gets Debian's packages for it; without them the tests say so and skip.
 test-slurm: setup-slurm

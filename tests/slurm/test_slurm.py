@@ -19,10 +19,11 @@ pytestmark = [
 # The profile as users have it; only its waits are shorter, and the accounting that this Slurm lacks is not asked for.
 PROFILE = ("--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue", "--latency-wait", "5")
 WAITS = ("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1")
-CELL = "layer_peeled/digits/mlp/majority-7x140_ratio-70_oversampling-5_decay-0.01/seed-0"
-RUN, STATE = f"results/demo/runs/{CELL}", f"results/state/demo/{CELL}"
-# Long enough to be interrupted: some 15 seconds, the state saved after every epoch.
-TRAINING = (f"{RUN}/run.json", "--config", "protocol={epochs: 1500}", "seeds=[0]", "save_every=0")
+CELL = "layer_peeled/digits/mlp/majority-7x140_ratio-70_oversampling-5_decay-0.01"
+SEEDS = ("seed-0", "seed-1")
+RUNS, STATES = ([f"results/{kind}/{CELL}/{seed}" for seed in SEEDS] for kind in ("demo/runs", "state/demo"))
+# Long enough to be interrupted: Slurm looks for jobs that are out of their time every 30 seconds.
+LONG = ("--config", "protocol={epochs: 8000}", "seeds=[0, 1]", "bundle_seeds=false", "save_every=1")
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,9 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
+    """Two trainings, made here."""
     project = Project.fresh(tmp_path_factory.mktemp("uninterrupted"))
-    project.run(*TRAINING)
+    project.run(*[f"{run}/run.json" for run in RUNS], *LONG)
     return project
 
 
@@ -64,17 +66,21 @@ class Submitted:
         return sorted((job for job in shown if job["JobName"] == name), key=lambda job: int(job["JobId"]))
 
 
-def wait_for(path, submitted):
-    while not path.exists():
+def wait_for(happened, submitted):
+    while not happened():
         assert submitted.process.poll() is None, submitted.log.read_text()[-5000:]
         time.sleep(0.1)
 
 
-def results(project):
-    """Weights of the run, and its history without the seconds."""
-    run = project.folder / RUN
-    history = [line.rsplit(",", 1)[0] for line in (run / "history.csv").read_text().splitlines()]
-    return {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}, history
+def results(project, run):
+    """Weights of a run, and its history without the seconds."""
+    folder = project.folder / run
+    history = [line.rsplit(",", 1)[0] for line in (folder / "history.csv").read_text().splitlines()]
+    return {path.name: path.read_bytes() for path in (folder / "checkpoints").iterdir()}, history
+
+
+def run_json(project, folder):
+    return json.loads((project.folder / folder / "run.json").read_text())
 
 
 def test_a_figure_made_by_slurm_is_the_one_made_here_and_takes_a_job_a_stage(cluster, tmp_path):
@@ -96,30 +102,43 @@ def test_a_figure_made_by_slurm_is_the_one_made_here_and_takes_a_job_a_stage(clu
 
 def test_a_preempted_training_ends_as_if_it_had_not_been(cluster, uninterrupted, tmp_path):
     project = Project.fresh(tmp_path)
-    submitted = Submitted(project, cluster, *TRAINING)
-    wait_for(project.folder / STATE / "previous.safetensors", submitted)
+    submitted = Submitted(project, cluster, f"{RUNS[0]}/run.json", *LONG)
+    wait_for(lambda: (project.folder / STATES[0] / "previous.safetensors").exists(), submitted)
     cluster.command("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     submitted.wait()
     training = submitted.jobs()[-1]
     assert (training["JobState"], training["Restarts"]) == ("COMPLETED", "1")
-    assert json.loads((project.folder / RUN / "run.json").read_text())["resumed_at_epoch"] > 0
-    assert results(project) == results(uninterrupted)
+    assert run_json(project, RUNS[0])["resumed_at_epoch"] > 0
+    assert results(project, RUNS[0]) == results(uninterrupted, RUNS[0])
 
 
-def test_a_training_out_of_time_is_sent_again_with_more_and_ends_as_if_it_had_not_been(
+def test_a_job_out_of_time_is_sent_again_with_more_and_trains_what_it_had_not_finished(
     cluster, uninterrupted, tmp_path
 ):
+    """Two trainings share the job: one is finished when the time is over, the other goes on from its state."""
     project = Project.fresh(tmp_path)
-    submitted = Submitted(project, cluster, *TRAINING)
-    wait_for(project.folder / STATE / "previous.safetensors", submitted)
-    first = submitted.jobs()[-1]
+    submitted = Submitted(project, cluster, *[f"{run}/run.json" for run in RUNS], *LONG)
+    in_turn = []
+
+    def half_done():
+        for done, going in ((0, 1), (1, 0)):
+            states = [project.folder / STATES[run] for run in (done, going)]
+            if (states[0] / "run.json").exists() and (states[1] / "previous.safetensors").exists():
+                in_turn[:] = done, going
+        return in_turn
+
+    wait_for(half_done, submitted)
+    first, (done, going) = submitted.jobs()[-1], in_turn
+    before = run_json(project, STATES[done])
     cluster.command("scontrol", "update", f"JobId={first['JobId']}", "EndTime=now")
     submitted.wait()
     ended, again = submitted.jobs()[-2:]
     assert (ended["JobId"], ended["JobState"], again["JobState"]) == (first["JobId"], "TIMEOUT", "COMPLETED")
     assert minutes(again["TimeLimit"]) == 2 * minutes(first["TimeLimit"])
-    assert json.loads((project.folder / RUN / "run.json").read_text())["resumed_at_epoch"] > 0
-    assert results(project) == results(uninterrupted)
+    assert run_json(project, RUNS[done]) == before
+    assert run_json(project, RUNS[going])["resumed_at_epoch"] > 0
+    for run in RUNS:
+        assert results(project, run) == results(uninterrupted, run)
 
 
 def minutes(limit):

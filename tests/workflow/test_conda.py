@@ -8,7 +8,7 @@ CONDA = ("--software-deployment-method", "conda")
 
 @pytest.fixture(autouse=True)
 def _stand_in(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", f"{ROOT}/tests/faults/conda/bin", prepend=":")
+    monkeypatch.setenv("PATH", f"{ROOT}/tests/workflow/conda/bin", prepend=":")
     monkeypatch.setenv("ATLAS_TEST_VENVS", str(ROOT / ".venv"))
     monkeypatch.setenv("ATLAS_TEST_CONDA_LOG", str(tmp_path / "created"))
 
