@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -175,6 +176,20 @@ def refuse_to_overwrite():
         )
 
 
+def refuse_files_of_tomorrow():
+    """Stop before a job works on files that were made before the clock was set back.
+
+    Snakemake would throw away what it makes of them, as older than its inputs: after a training, at the worst.
+    """
+    inputs = {str(path) for job in workflow.dag.needrun_jobs() for path in job.input}
+    ahead = sorted(path for path in inputs if os.path.exists(path) and os.path.getmtime(path) > time.time() + 60)
+    if ahead and not workflow.touch:
+        raise WorkflowError(
+            f"{len(ahead)} files, as {ahead[0]}, are from the future. If the clock is wrong, set it right. If it was set "
+            f"back, first give what is there the time of today: the same command with --touch --forceall --cores 1"
+        )
+
+
 def run_folders(wildcards):
     """Folders of the runs that a job makes, one a seed."""
     cell = f"{wildcards.paper}/{wildcards.dataset}/{wildcards.model}/{wildcards.variant}"
@@ -303,3 +318,4 @@ onstart:
             f"or use conda: --software-deployment-method conda"
         )
     refuse_to_overwrite()
+    refuse_files_of_tomorrow()

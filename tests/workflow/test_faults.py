@@ -1,6 +1,7 @@
 """Faults, each caused for real: what the user is told, that nothing finished is lost, and how it goes on."""
 
 import csv
+import fcntl
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ from tests.workflow.project import BIN, CELL
 
 RUNS = Path("results/demo/runs") / CELL
 SEED = RUNS / "seed-0"
+MEASURED = [SEED / "metrics.csv", SEED / "statistics.safetensors"]
 STATES = Path("results/state/demo") / CELL
 DATA = Path("results/data/digits")
 TABLE = Path("results/demo/tables/one_cell/fig1.csv")
@@ -39,8 +41,18 @@ def failed(project, *arguments):
     return done.stdout + done.stderr
 
 
+def delete(path):
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def cut_off(path):
     path.write_bytes(path.read_bytes()[:-50])
+
+
+def counts(project):
+    """How many runs each row of the figure's table stands for."""
+    with (project.folder / TABLE).open() as file:
+        return [row["n"] for row in csv.DictReader(file)]
 
 
 def wait_for(path, process):
@@ -59,22 +71,21 @@ def unmade(project):
 @pytest.mark.parametrize(
     ("damaged", "missing", "message", "remedy"),
     [
-        (DATA / "train.safetensors", RUNS, "is not the file its manifest describes: delete", DATA),
-        (SEED / "checkpoints/epoch-0002.safetensors", SEED / "statistics.safetensors", "is not the checkpoint", SEED),
-        (SEED / "statistics.safetensors", SEED / "metrics.csv", "can not be read", SEED / "statistics.safetensors"),
-        (SEED / "metrics.csv", TABLE, "is cut off: delete it", SEED / "metrics.csv"),
+        (DATA / "train.safetensors", [RUNS], "is not the file its manifest describes: delete", DATA),
+        (SEED / "checkpoints/epoch-0002.safetensors", MEASURED, "is not the checkpoint", SEED),
+        (SEED / "statistics.safetensors", MEASURED[:1], "can not be read", SEED / "statistics.safetensors"),
+        (SEED / "metrics.csv", [TABLE], "is cut off: delete it", SEED / "metrics.csv"),
     ],
     ids=["dataset", "checkpoint", "statistics", "metrics"],
 )
 def test_a_truncated_file_is_named_and_its_remedy_works(project, damaged, missing, message, remedy):
     cut_off(project.folder / damaged)
-    lost = project.folder / missing
-    shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    for path in missing:
+        delete(project.folder / path)
     output = failed(project)
     assert f"{damaged} {message}" in output
     assert "Traceback" not in output
-    remedy = project.folder / remedy
-    shutil.rmtree(remedy) if remedy.is_dir() else remedy.unlink()
+    delete(project.folder / remedy)
     project.run("fig1")
     assert project.planned("fig1") == {}
 
@@ -138,8 +149,8 @@ def test_too_little_memory_is_said_so(project):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
     )
     assert done.returncode != 0
-    assert "error: not enough memory (" in done.stderr
-    assert "--cores" in done.stderr
+    assert "error: not enough memory (" in done.stdout
+    assert "--cores" in done.stdout
     project.run("fig1")
 
 
@@ -154,9 +165,11 @@ def test_kill_9_of_snakemake_itself_leaves_its_lock_and_trainings_that_the_next_
     output = failed(project, *LONG)
     assert "another process trains this run; wait for it, or end it, and run again" in output
     os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
     output = project.run("fig1", *LONG)
     assert "resumed after epoch" in output
-    assert json.loads((project.folder / SEED / "run.json").read_text())["resumed_at_epoch"] > 0
+    runs = [json.loads(path.read_text()) for path in (project.folder / RUNS).glob("seed-*/run.json")]
+    assert any(run["resumed_at_epoch"] > 0 for run in runs)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -214,9 +227,25 @@ def test_a_figure_with_half_of_its_seeds_failed_is_drawn_with_the_others_and_say
     run = project.folder / SEED / "run.json"
     run.write_text(json.dumps(json.loads(run.read_text()) | {"status": "failed", "reason": "the loss is nan"}))
     project.run("fig1")
-    with (project.folder / TABLE).open() as file:
-        assert [row["n"] for row in csv.DictReader(file)] == ["1"]
+    assert counts(project) == ["1"]
     assert project.planned("fig1") == {}
+
+
+def test_a_figure_half_of_whose_jobs_crashed_is_drawn_with_the_seeds_that_are_there(project):
+    """A job can not train while somebody else holds its run."""
+    apart = ("--config", "bundle_seeds=false")
+    state = unmade(project).folder / STATES / "seed-1"
+    state.mkdir(parents=True)
+    with (state / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        failed(project, *apart)
+    trained = (project.folder / SEED / "run.json").read_bytes()
+    assert not (project.folder / TABLE).exists()
+    project.run("fig1", *apart, "seeds=[0]")
+    assert counts(project) == ["1"]
+    project.run("fig1", *apart)
+    assert counts(project) == ["2"]
+    assert (project.folder / SEED / "run.json").read_bytes() == trained
 
 
 def test_a_moved_results_folder_is_used_where_it_is(project, tmp_path):
@@ -225,12 +254,14 @@ def test_a_moved_results_folder_is_used_where_it_is(project, tmp_path):
     assert jobs == {}
 
 
-def test_a_clock_set_back_redoes_nothing_and_a_deleted_file_is_still_made(project):
+def test_a_clock_set_back_redoes_nothing_and_is_said_before_any_job(project):
     """Files of tomorrow: made before the clock was set back."""
     tomorrow = time.time() + 86400
     for path in sorted((project.folder / "results").rglob("*"), key=lambda path: path.stat().st_mtime):
         os.utime(path, (tomorrow, tomorrow))
     assert project.planned("fig1") == {}
     (project.folder / SEED / "metrics.csv").unlink()
+    assert "are from the future" in project.error("fig1")
+    project.run("fig1", "--touch", "--forceall")
     project.run("fig1")
     assert project.planned("fig1") == {}

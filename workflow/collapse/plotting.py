@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from collapse.data.specs import DATASETS
 
@@ -123,12 +123,12 @@ def separation(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame, note: str = "
             fillstyle=fill, color=sns.color_palette()[0], elinewidth=0.8,
         )  # fmt: skip
     shown, law = table[table.bn_mode == "train"].dropna(subset="separation_mean"), fit[fit.bn_mode == "train"]
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True) if len(shown) else NullLocator())
     if len(shown) and law.rho.notna().all():
         fitted_line(axes, shown, law.rho.iloc[0])
         note = f"$\\rho$ = {law.rho.iloc[0]:.3f}, $r$ = {law.r.iloc[0]:.3f}\n{note}"
     axes.annotate(note.strip(), (0.03, 0.05), xycoords="axes fraction", ha="left", va="bottom", fontsize="small")
     axes.set(yscale="log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def fitted_line(axes: Axes, shown: pd.DataFrame, ratio: float, colour: int = 1) -> None:

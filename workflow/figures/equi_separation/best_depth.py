@@ -4,6 +4,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from collapse import plotting
 from collapse.data.specs import DATASETS
@@ -19,5 +20,6 @@ def draw(fit: pd.DataFrame) -> Figure:
     for axes, (column, label) in zip(panels, MEASURES.items(), strict=True):
         sns.lineplot(shown, x="depth", y=column, hue="dataset", marker="o", ax=axes, legend=axes is panels[0])
         axes.set(xlabel="layers", ylabel=label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].legend(title=None)
     return figure

@@ -6,13 +6,16 @@ from matplotlib.figure import Figure
 from collapse import plotting
 
 VARIANT = ["activation", "batch_norm", "initialisation"]
+INITIALISATIONS = {"default": "default initialisation", "he": "He's initialisation"}
 
 
 def name(run: pd.Series) -> str:
     """What is left out of the network."""
     if run.activation == "identity":
         return "no activation"
-    return "as in Fig 1" if run.batch_norm else f"no batch norm, {run.initialisation} init."
+    if run.batch_norm:
+        return "as in Fig 1"
+    return f"no batch norm, {INITIALISATIONS.get(run.initialisation, run.initialisation)}"
 
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
