@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 # The profile as users have it; only its waits are shorter, and the accounting that this Slurm lacks is not asked for.
-PROFILE = ("--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue", "--latency-wait", "5")
+PROFILE = ("--workflow-profile", "slurm", "--slurm-status-command", "squeue", "--latency-wait", "5")
 WAITS = ("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1")
 CELL = "layer_peeled/digits/mlp/majority-7x140_ratio-70_oversampling-5_decay-0.01"
 SEEDS = ("seed-0", "seed-1")
