@@ -4,8 +4,8 @@ Environment: workflow
 
 A dry run of a figure whose table has that many runs, one seed to a job: for each run a train, an extract and a measure
 job, so that 6,666 runs are 20,000 jobs. The reference is a Snakefile with one bare rule a stage: the same files in the
-same places, `touch` for a command, no configuration, params, logs, environments, tables or checks. CPU and wall
-seconds, and peak memory, of a dry run; the two take turns, and each figure is the least of its turns.
+same places, log files too, `touch` for a command, no configuration, params, resources, environments, tables or checks.
+CPU and wall seconds, and peak memory, of a dry run; the two take turns, and each figure is the least of its turns.
 """
 
 import resource
@@ -52,16 +52,19 @@ rule fig1:
 
 rule prepare_data:
     output: f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors", f"{{DATA}}/test.safetensors"
+    log: "results/logs/prepare_data/digits.log"
     shell: "touch {{output}}"
 
 rule draw_subset:
     input: f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors"
     output: f"{{DATA}}/subsets/7x140_3x2/seed-{{{{seed}}}}.csv"
+    log: "results/logs/draw_subset/digits/7x140_3x2/seed-{{seed}}.log"
     shell: "touch {{output}}"
 
 rule train:
     input: f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors", f"{{DATA}}/subsets/7x140_3x2/seed-{{{{seed}}}}.csv"
     output: f"{{RUN}}/run.json", f"{{RUN}}/recipe.json", f"{{RUN}}/history.csv", directory(f"{{RUN}}/checkpoints")
+    log: "results/demo/logs/train/grid/digits/mlp/{{variant}}/seed-{{seed}}.log"
     shell: "touch {{output}}"
 
 rule extract:
@@ -70,11 +73,13 @@ rule extract:
         f"{{DATA}}/subsets/7x140_3x2/seed-{{{{seed}}}}.csv",
         f"{{RUN}}/run.json", f"{{RUN}}/recipe.json", f"{{RUN}}/checkpoints",
     output: f"{{RUN}}/statistics.safetensors"
+    log: "results/demo/logs/extract/grid/digits/mlp/{{variant}}/seed-{{seed}}.log"
     shell: "touch {{output}}"
 
 rule measure:
     input: f"{{RUN}}/statistics.safetensors"
     output: f"{{RUN}}/metrics.csv"
+    log: "results/demo/logs/measure/grid/digits/mlp/{{variant}}/seed-{{seed}}.log"
     shell: "touch {{output}}"
 """
 

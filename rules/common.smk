@@ -2,13 +2,14 @@
 
 import functools
 import hashlib
+import inspect
 import json
 import math
 import os
 import sys
 import time
-from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
@@ -52,8 +53,11 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error))
 
-# Where a job works and what it reads from is no part of its result either.
+# Where a job works and what it reads from is no part of its result either. The state of a training is no output:
+# Snakemake deletes those of a job that was killed, and the state is what the next attempt needs.
 os.environ.update(
+    ATLAS_STATE=f"{CONFIG.results}/state/{CONFIG.scale}",
+    ATLAS_LOCKS=f"{CONFIG.results}/state",
     ATLAS_DATA_ROOT=CONFIG.data_root,
     ATLAS_DOWNLOAD=str(CONFIG.download),
     ATLAS_DEVICE=CONFIG.device,
@@ -92,45 +96,72 @@ def per_seed(path):
     return expand(path, seed=CONFIG.seeds, allow_missing=True) if CONFIG.bundled else path
 
 
-def seeds_of(wildcards):
-    """Seeds that a job makes, in the order of its outputs."""
-    return [int(wildcards.seed)] if "seed" in wildcards.keys() else CONFIG.seeds
+# Seeds that a job makes, in the order of its outputs, as its params have them.
+SEEDS = list(CONFIG.seeds) if CONFIG.bundled else "{seed}"
 
 
-def recipe_of(wildcards):
-    """Recipe of a job that makes runs, but for the seed."""
-    return PLANS[wildcards.paper].recipes[f"{wildcards.dataset}/{wildcards.model}/{wildcards.variant}"]
+def cell_of(wildcards):
+    """Cell of a job that makes runs, in its paper's plan."""
+    return f"{wildcards.dataset}/{wildcards.model}/{wildcards.variant}"
 
 
-def gpus_of(wildcards):
-    """GPUs to ask for: none where a run is so cheap that a core is as good."""
-    wanted = CONFIG.device == "cuda" or (CONFIG.device == "auto" and cost.worth_a_gpu(recipe_of(wildcards)))
-    return CONFIG.gpus_per_job if wanted else 0
+class Needs(NamedTuple):
+    """What the jobs of a cell are made of and ask for: the same for every seed, so that it is worked out once."""
+
+    identity: str  # of the recipe but for the seed
+    subsets: str  # folder of the index files
+    gpus: int
+    training_minutes: int
+    extraction_minutes: int
+    memory_mb: int
+    shared: bool  # whether a job of a cluster may hold several
 
 
-def minutes_of(estimate, wildcards, attempt):
-    """Minutes to ask for, by an estimate of collapse.cost; doubled at each retry, which goes on from the saved state."""
-    gpus = gpus_of(wildcards)
-    rounds = math.ceil(len(seeds_of(wildcards)) / max(1, gpus))
+@functools.cache
+def needs_of(paper, cell):
+    """Needs of a cell. A GPU is asked for where a run is not so cheap that a core is as good."""
+    recipe = PLANS[paper].recipes[cell]
+    wanted = CONFIG.device == "cuda" or (CONFIG.device == "auto" and cost.worth_a_gpu(recipe))
+    gpus = CONFIG.gpus_per_job if wanted else 0
     rate = cost.GPU_RATE if gpus else cost.CORE_RATE
-    return math.ceil(5 + rounds * estimate(recipe_of(wildcards), rate)) * 2 ** (attempt - 1)
+    rounds = math.ceil((len(CONFIG.seeds) if CONFIG.bundled else 1) / max(1, gpus))
+    return Needs(
+        identity=recipe.identity(),
+        subsets=f"{CONFIG.results}/data/{recipe.dataset}/subsets/{subset_name(recipe)}",
+        gpus=gpus,
+        training_minutes=math.ceil(5 + rounds * cost.training_minutes(recipe, rate)),
+        extraction_minutes=math.ceil(5 + rounds * cost.extraction_minutes(recipe, rate)),
+        memory_mb=cost.memory_mb(recipe) * max(1, gpus),
+        shared=not gpus and cost.short(recipe),
+    )
 
 
-def memory_of(wildcards, attempt):
-    """Megabytes to ask for; doubled at each retry."""
-    return cost.memory_mb(recipe_of(wildcards)) * max(1, gpus_of(wildcards)) * 2 ** (attempt - 1)
+def needed(name, retried=False, read=lambda value: value):
+    """Function of a job's wildcards that reads one of its Needs; `retried`: doubled at each retry, which goes on from
+    the saved state.
+    """
+
+    def at_first(wildcards):
+        return read(getattr(needs_of(wildcards.paper, cell_of(wildcards)), name))
+
+    def at_attempt(wildcards, attempt):
+        return at_first(wildcards) * 2 ** (attempt - 1)
+
+    function = at_attempt if retried else at_first
+    # Snakemake asks for it several times a job, and Python would work it out each time.
+    function.__signature__ = inspect.signature(function)
+    return function
 
 
-def group_of(name, wildcards):
+def group_of(name):
     """Group of a job on a cluster: those that are short on a core share its jobs, every other is a job of its own."""
-    return name if cost.short(recipe_of(wildcards)) and not gpus_of(wildcards) else None
+    return needed("shared", read=lambda shared: name if shared else None)
 
 
 def subsets_of(wildcards):
     """Index files of the runs that a job makes, one a seed."""
-    recipe = recipe_of(wildcards)
-    folder = f"{CONFIG.results}/data/{recipe.dataset}/subsets/{subset_name(recipe)}"
-    return [f"{folder}/seed-{seed}.csv" for seed in seeds_of(wildcards)]
+    folder = needs_of(wildcards.paper, cell_of(wildcards)).subsets
+    return [f"{folder}/seed-{seed}.csv" for seed in (CONFIG.seeds if CONFIG.bundled else [wildcards.seed])]
 
 
 def unrecorded(folder):
@@ -166,7 +197,7 @@ def refuse_to_overwrite():
         folder
         for job in workflow.dag.needrun_jobs()
         if job.rule.name == "train"
-        for folder in run_folders(job.wildcards)
+        for folder in (os.path.dirname(path) for path in job.output if path.endswith("run.json"))
         if unrecorded(folder)
     ]
     if doomed and not workflow.touch:
@@ -188,20 +219,6 @@ def refuse_files_of_tomorrow():
             f"{len(ahead)} files, as {ahead[0]}, are from the future. If the clock is wrong, set it right. If it was set "
             f"back, first give what is there the time of today: the same command with --touch --forceall --cores 1"
         )
-
-
-def run_folders(wildcards):
-    """Folders of the runs that a job makes, one a seed."""
-    cell = f"{wildcards.paper}/{wildcards.dataset}/{wildcards.model}/{wildcards.variant}"
-    return [f"{RESULTS}/runs/{cell}/seed-{seed}" for seed in seeds_of(wildcards)]
-
-
-def state_folders(wildcards):
-    """Folders of the state in progress of the runs that a job makes, one a seed."""
-    return [
-        folder.replace(f"{RESULTS}/runs/", f"{CONFIG.results}/state/{CONFIG.scale}/")
-        for folder in run_folders(wildcards)
-    ]
 
 
 def plan_of(name):

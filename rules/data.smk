@@ -11,7 +11,7 @@ rule prepare_data:
     conda:
         "../envs/torch.yaml"
     params:
-        folder=subpath(output.manifest, parent=True),
+        folder=DATA,
     shell:
         '$PY_TORCH -P -m scripts.prepare_data --dataset {wildcards.dataset} --data-root "$ATLAS_DATA_ROOT" '
         "--download $ATLAS_DOWNLOAD --out {params.folder:q} 2>&1 | tee -i {log:q}"
@@ -20,8 +20,8 @@ rule prepare_data:
 # One file a subset and seed, made once and shared by every run that trains on it.
 rule draw_subset:
     input:
-        f"{DATA}/manifest.json",
-        ancient(f"{DATA}/train.safetensors"),
+        manifest=f"{DATA}/manifest.json",
+        train=ancient(f"{DATA}/train.safetensors"),
     output:
         per_seed(f"{DATA}/subsets/{{subset}}/seed-{{seed}}.csv"),
     log:
@@ -34,9 +34,8 @@ rule draw_subset:
         runtime=2,
         in_turn=1,
     params:
-        folder=subpath(input[0], parent=True),
         counts=lambda wildcards: SUBSETS[wildcards.dataset, wildcards.subset].class_counts(),
-        seeds=seeds_of,
+        seeds=SEEDS,
     shell:
-        "$PY_TORCH -P -m scripts.draw_subset --dataset {params.folder:q} --counts {params.counts} "
+        "$PY_TORCH -P -m scripts.draw_subset --dataset {input.manifest:q} --counts {params.counts} "
         "--seeds {params.seeds} --out {output:q} 2>&1 | tee -i {log:q}"

@@ -9,7 +9,7 @@ rule measure:
     log:
         job_log(f"{RESULTS}/logs/measure/{CELL}"),
     group:
-        partial(group_of, "measuring")
+        group_of("measuring")
     conda:
         "../envs/torch.yaml"
     resources:

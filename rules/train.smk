@@ -3,36 +3,31 @@
 
 rule train:
     input:
+        ancient(f"{DATA}/train.safetensors"),
         manifest=f"{DATA}/manifest.json",
-        train=ancient(f"{DATA}/train.safetensors"),
         rows=subsets_of,
     output:
+        per_seed(f"{RUN}/recipe.json"),
+        per_seed(f"{RUN}/history.csv"),
+        [directory(path) for path in per_seed([f"{RUN}/checkpoints"])],
         run=per_seed(f"{RUN}/run.json"),
-        recipe=per_seed(f"{RUN}/recipe.json"),
-        history=per_seed(f"{RUN}/history.csv"),
-        checkpoints=[directory(path) for path in per_seed([f"{RUN}/checkpoints"])],
     log:
         job_log(f"{RESULTS}/logs/train/{CELL}"),
     group:
-        partial(group_of, "training")
+        group_of("training")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads * CONFIG.gpus_per_job
     resources:
-        runtime=partial(minutes_of, cost.training_minutes),
-        mem_mb=memory_of,
-        gpu=gpus_of,
+        runtime=needed("training_minutes", retried=True),
+        mem_mb=needed("memory_mb", retried=True),
+        gpu=needed("gpus"),
         in_turn=1,
     params:
-        recipe=lambda wildcards: recipe_of(wildcards).identity(),
-        seeds=seeds_of,
-        dataset=subpath(input.manifest, parent=True),
-        folders=run_folders,
-        # No output: Snakemake deletes those of a job that was killed, and the state is what the next attempt needs.
-        states=state_folders,
-        locks=f"{CONFIG.results}/state",
+        recipe=needed("identity"),
+        seeds=SEEDS,
     shell:
-        "$PY_TORCH -P -m scripts.train --recipe {params.recipe:q} --seeds {params.seeds} --dataset {params.dataset:q} "
-        "--rows {input.rows:q} --runs {params.folders:q} --states {params.states:q} --save-every $ATLAS_SAVE_EVERY "
-        "--device $ATLAS_DEVICE --gpus {resources.gpu:q} --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks {params.locks:q} "
+        "$PY_TORCH -P -m scripts.train --recipe {params.recipe:q} --seeds {params.seeds} --dataset {input.manifest:q} "
+        '--rows {input.rows:q} --out {output.run:q} --state "$ATLAS_STATE" --save-every $ATLAS_SAVE_EVERY '
+        '--device $ATLAS_DEVICE --gpus {resources.gpu:q} --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks "$ATLAS_LOCKS" '
         "--workers $ATLAS_GPUS_PER_JOB --threads {threads} 2>&1 | tee -i {log:q}"

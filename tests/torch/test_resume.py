@@ -20,6 +20,8 @@ from collapse.training.device import claim
 from collapse.training.run import Stopped, Work, forget, publish, train_run
 from collapse.training.state import CURRENT, PREVIOUS, Locked, load_state, locked, save_state
 
+CELL = "paper/digits/mlp/variant"
+RUN, STATE = f"runs/{CELL}/seed-0", f"state/{CELL}/seed-0"
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 
 
@@ -167,10 +169,10 @@ def command(recipe, digits, folder, seeds=(0,), workers=1):
     rows = folder / "rows.csv"
     labels = read_split(digits, "train")[1]
     write_rows(rows, draw(labels, recipe.class_counts(), 0), labels)
-    names = ["", *range(1, len(seeds))]
     options = {
-        "recipe": [recipe.model_dump_json()], "seeds": seeds, "dataset": [digits], "rows": [rows] * len(seeds),
-        "runs": [folder / f"run{name}" for name in names], "states": [folder / f"state{name}" for name in names],
+        "recipe": [recipe.model_dump_json()], "seeds": seeds, "dataset": [digits / "manifest.json"],
+        "rows": [rows] * len(seeds),
+        "out": [folder / "runs" / CELL / f"seed-{seed}/run.json" for seed in seeds], "state": [folder / "state"],
         "save-every": [0], "device": ["cpu"], "locks": [folder], "threads": [1], "workers": [workers],
     }  # fmt: skip
     arguments = [str(part) for option, values in options.items() for part in (f"--{option}", *values)]
@@ -205,12 +207,12 @@ def test_ten_kills_at_random_moments_change_nothing(recipe, digits, tmp_path):
     last = start(command(recipe, digits, folders[1]))
     log += last.communicate()[1]
     assert last.returncode == 0, log
-    assert weights(folders[0] / "run") == weights(folders[1] / "run")
-    assert losses(folders[0] / "run") == losses(folders[1] / "run")
+    assert weights(folders[0] / RUN) == weights(folders[1] / RUN)
+    assert losses(folders[0] / RUN) == losses(folders[1] / RUN)
     resumed = [int(line.split()[-1]) for line in log.splitlines() if "resumed after epoch" in line]
     assert len(resumed) >= 9
     assert resumed == sorted(resumed)
-    assert not (folders[1] / "state" / CURRENT).exists()
+    assert not (folders[1] / STATE / CURRENT).exists()
 
 
 def test_sigterm_saves_the_state_at_the_end_of_the_epoch(recipe, digits, tmp_path):
@@ -222,8 +224,8 @@ def test_sigterm_saves_the_state_at_the_end_of_the_epoch(recipe, digits, tmp_pat
     process.send_signal(signal.SIGTERM)
     assert "run again to go on from there" in process.communicate()[1]
     assert process.returncode == 128 + signal.SIGTERM
-    assert (tmp_path / "state" / CURRENT).exists()
-    assert not (tmp_path / "run").exists()
+    assert (tmp_path / STATE / CURRENT).exists()
+    assert not (tmp_path / RUN).exists()
 
 
 def test_runs_trained_side_by_side_are_those_trained_one_after_the_other(recipe, digits, tmp_path):
@@ -233,9 +235,9 @@ def test_runs_trained_side_by_side_are_those_trained_one_after_the_other(recipe,
         process = start(command(recipe, digits, folder, seeds, workers))
         said = process.communicate()[1]
         assert process.returncode == 0, said
-    for name in ("run", "run1", "run2"):
-        assert weights(folders[0] / name) == weights(folders[1] / name)
-    assert weights(folders[0] / "run") != weights(folders[0] / "run1")
+    together, in_turn = ([weights(folder / "runs" / CELL / f"seed-{seed}") for seed in seeds] for folder in folders)
+    assert together == in_turn
+    assert together[0] != together[1]
 
 
 @pytest.mark.parametrize(
@@ -246,9 +248,9 @@ def test_trainings_side_by_side_stop_together(number, code, recipe, digits, tmp_
     recipe = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"epochs": 3000})})
     process = start(command(recipe, digits, tmp_path, (0, 1), workers=2))
     said = ""
-    while not ("run  epoch" in said and "run1  epoch" in said):  # both have begun
+    while not ("seed-0  epoch" in said and "seed-1  epoch" in said):  # both have begun
         said += process.stderr.readline()
     process.send_signal(number)
     assert process.communicate()[1].count("run again to go on from there") == 2
     assert process.returncode == code
-    assert all((tmp_path / state / CURRENT).exists() for state in ("state", "state1"))
+    assert all((tmp_path / "state" / CELL / f"seed-{seed}" / CURRENT).exists() for seed in (0, 1))

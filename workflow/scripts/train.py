@@ -17,15 +17,15 @@ from collapse.data.subsets import read_rows
 from collapse.recipe import Recipe
 from collapse.training.device import choose_device, share
 from collapse.training.progress import Progress
-from collapse.training.run import Stopped, Work, publish, train_run
+from collapse.training.run import Stopped, Work, publish, state_folder, train_run
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--recipe", type=Recipe.model_validate_json, required=True, help="JSON of collapse.recipe.Recipe")
 parser.add_argument("--seeds", type=int, nargs="+", required=True)
-parser.add_argument("--dataset", type=Path, required=True, help="folder of the prepared dataset")
+parser.add_argument("--dataset", type=Path, required=True, help="manifest.json of the prepared dataset")
 parser.add_argument("--rows", type=Path, nargs="+", required=True, help="index files, one a run")
-parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders to write, one a run")
-parser.add_argument("--states", type=Path, nargs="+", required=True, help="folders of the state in progress, one a run")
+parser.add_argument("--out", type=Path, nargs="+", required=True, help="run.json to write beside the rest, one a run")
+parser.add_argument("--state", type=Path, required=True, help="folder of the trainings in progress")
 parser.add_argument("--save-every", type=float, default=30.0, help="seconds between saved states")
 parser.add_argument("--device", required=True)
 parser.add_argument("--gpus", type=int, default=1, help="GPUs the job asked for; 0: auto is the CPU")
@@ -46,13 +46,13 @@ def train_share(args: argparse.Namespace, worker: int) -> None:
         with share(choose_device(args.device, args.gpus), args.jobs_per_gpu, args.locks) as device:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda received, frame: caught.append(received))
-            jobs = list(zip(args.seeds, args.rows, args.runs, args.states, strict=True))
-            for seed, rows, folder, state in jobs[worker :: args.workers]:
-                progress = Progress("/".join(folder.parts[-4:]), args.recipe.protocol.total_epochs)
+            jobs = list(zip(args.seeds, args.rows, args.out, strict=True))
+            for seed, rows, run in jobs[worker :: args.workers]:
+                progress = Progress("/".join(run.parts[-5:-1]), args.recipe.protocol.total_epochs)
                 work = Work(
-                    dataset=args.dataset,
+                    dataset=args.dataset.parent,
                     rows=read_rows(rows),
-                    state=state,
+                    state=state_folder(args.state, run.parent),
                     device=device,
                     save_every=args.save_every,
                     stop=lambda: bool(caught) or (parent is not None and not parent.is_alive()),
@@ -88,5 +88,5 @@ if __name__ == "__main__":
     else:
         train_side_by_side(args)
     # Only now: Snakemake deletes every output of a job that did not finish, and with them the runs that did.
-    for folder, state in zip(args.runs, args.states, strict=True):
-        publish(state, folder)
+    for run in args.out:
+        publish(state_folder(args.state, run.parent), run.parent)

@@ -78,6 +78,11 @@ def load_true_labels(recipe: Recipe, dataset: Path, rows: np.ndarray, device: to
     return torch.from_numpy(changed_labels(labels, unchanged, num_classes, recipe.seeds.noise)).to(device)
 
 
+def state_folder(states: Path, run: Path) -> Path:
+    """Folder of a run's state: below `states` as the run's lies below runs/, paper/dataset/model/variant/seed-<s>."""
+    return states.joinpath(*run.parts[-5:])
+
+
 def train_run(recipe: Recipe, work: Work) -> None:
     """Train one recipe, or go on where an earlier call was cut off; the results stay in the state folder.
 
