@@ -23,7 +23,7 @@ CELL = "layer_peeled/digits/mlp/majority-7x140_ratio-70_oversampling-5_decay-0.0
 SEEDS = ("seed-0", "seed-1")
 RUNS, STATES = ([f"results/{kind}/{CELL}/{seed}" for seed in SEEDS] for kind in ("demo/runs", "state/demo"))
 # Long enough to be interrupted: Slurm looks for jobs that are out of their time every 30 seconds.
-LONG = ("--config", "protocol={epochs: 8000}", "seeds=[0, 1]", "bundle_seeds=false", "save_every=1")
+LONG = ("--config", "protocol={epochs: 5000}", "seeds=[0, 1]", "bundle_seeds=false", "save_every=1")
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,11 @@ def test_a_preempted_training_ends_as_if_it_had_not_been(cluster, uninterrupted,
     submitted = Submitted(project, cluster, f"{RUNS[0]}/run.json", *LONG)
     wait_for(lambda: (project.folder / STATES[0] / "previous.safetensors").exists(), submitted)
     cluster.command("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
+    # Slurm would let a job that it took back wait for two minutes.
+    wait_for(
+        lambda: submitted.jobs()[-1]["Restarts"] == "1" and submitted.jobs()[-1]["Reason"] == "BeginTime", submitted
+    )
+    cluster.command("scontrol", "update", f"JobId={submitted.jobs()[-1]['JobId']}", "StartTime=now")
     submitted.wait()
     training = submitted.jobs()[-1]
     assert (training["JobState"], training["Restarts"]) == ("COMPLETED", "1")
