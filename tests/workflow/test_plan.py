@@ -1,5 +1,6 @@
 """What is planned, and what is refused before anything runs."""
 
+import re
 import subprocess
 
 import pytest
@@ -81,3 +82,24 @@ def test_the_tables_of_the_documentation_are_up_to_date(name, tmp_path):
     command = [BIN / "python", ROOT / "workflow/scripts/document.py", copy]
     subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT / "workflow")})
     assert copy.read_text() == (ROOT / name).read_text(), "run: make docs"
+
+
+def asked(project, *arguments):
+    """Resources of each training that a dry run of fig6 plans."""
+    output = project.run("--dry-run", "fig6", *arguments)
+    found = re.findall(r"rule train:.*?resources: ([^\n]+)", output, flags=re.DOTALL)
+    return [{name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)} for line in found]
+
+
+def test_a_job_asks_for_what_its_recipe_takes(project):
+    apart = asked(project, "--config", "scale=paper")
+    on_cores = asked(project, "--config", "scale=paper", "device=cpu")
+    bundled = asked(project, "--config", "scale=paper", "bundle_seeds=true")
+    abreast = asked(project, "--config", "scale=paper", "bundle_seeds=true", "gpus_per_job=3")
+    assert len(apart) == len(on_cores) == 3 * len(bundled) == 3 * len(abreast)
+    assert [{job["gpu"] for job in jobs} for jobs in (apart, on_cores, bundled, abreast)] == [{1}, {0}, {1}, {3}]
+    shortest = [min(job["runtime"] for job in jobs) for jobs in (apart, on_cores, bundled, abreast)]
+    assert shortest[0] == shortest[3] < shortest[2] < shortest[1]
+    assert sum(job["mem_mb"] for job in abreast) == sum(job["mem_mb"] for job in apart)
+    assert {job["gpu"] for job in asked(project)} == {0}
+    assert {job["runtime"] for job in asked(project, "--set-resources", "train:runtime=240")} == {240}
