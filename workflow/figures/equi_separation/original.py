@@ -13,6 +13,6 @@ def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
         table,
         fit,
         ["depth"],
-        lambda run: f"{DATASETS[run.dataset].title}, {run.depth} layers, rate {run.learning_rate:g}",
+        lambda run: f"{DATASETS[run.dataset].title}, {run.depth} layers\nrate {run.learning_rate:g}",
         rows=["dataset"],
     )
