@@ -114,7 +114,9 @@ class Needs(NamedTuple):
     training_minutes: int
     extraction_minutes: int
     memory_mb: int
-    shared: bool  # whether a job of a cluster may hold several
+    # Groups on a cluster: jobs that are short on a core share its jobs, every other is a job of its own.
+    training_group: str | None
+    measuring_group: str | None
 
 
 @functools.cache
@@ -124,6 +126,7 @@ def needs_of(paper, cell):
     wanted = CONFIG.device == "cuda" or (CONFIG.device == "auto" and cost.worth_a_gpu(recipe))
     gpus = CONFIG.gpus_per_job if wanted else 0
     rate = cost.GPU_RATE if gpus else cost.CORE_RATE
+    shared = not gpus and cost.short(recipe)
     rounds = math.ceil((len(CONFIG.seeds) if CONFIG.bundled else 1) / max(1, gpus))
     return Needs(
         identity=recipe.identity(),
@@ -132,17 +135,19 @@ def needs_of(paper, cell):
         training_minutes=math.ceil(5 + rounds * cost.training_minutes(recipe, rate)),
         extraction_minutes=math.ceil(5 + rounds * cost.extraction_minutes(recipe, rate)),
         memory_mb=cost.memory_mb(recipe) * max(1, gpus),
-        shared=not gpus and cost.short(recipe),
+        training_group="training" if shared else None,
+        measuring_group="measuring" if shared else None,
     )
 
 
-def needed(name, retried=False, read=lambda value: value):
-    """Function of a job's wildcards that reads one of its Needs; `retried`: doubled at each retry, which goes on from
-    the saved state.
+def needed(name, retried=False):
+    """Function of a job's wildcards that reads one of its Needs.
+
+    `retried`: doubled at each retry, which goes on from the saved state.
     """
 
     def at_first(wildcards):
-        return read(getattr(needs_of(wildcards.paper, cell_of(wildcards)), name))
+        return getattr(needs_of(wildcards.paper, cell_of(wildcards)), name)
 
     def at_attempt(wildcards, attempt):
         return at_first(wildcards) * 2 ** (attempt - 1)
@@ -151,11 +156,6 @@ def needed(name, retried=False, read=lambda value: value):
     # Snakemake asks for it several times a job, and Python would work it out each time.
     function.__signature__ = inspect.signature(function)
     return function
-
-
-def group_of(name):
-    """Group of a job on a cluster: those that are short on a core share its jobs, every other is a job of its own."""
-    return needed("shared", read=lambda shared: name if shared else None)
 
 
 def subsets_of(wildcards):

@@ -15,7 +15,7 @@ rule extract:
     log:
         job_log(f"{RESULTS}/logs/extract/{CELL}"),
     group:
-        group_of("measuring")
+        needed("measuring_group")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads

@@ -9,7 +9,7 @@ rule measure:
     log:
         job_log(f"{RESULTS}/logs/measure/{CELL}"),
     group:
-        group_of("measuring")
+        needed("measuring_group")
     conda:
         "../envs/torch.yaml"
     resources:

@@ -14,7 +14,7 @@ rule train:
     log:
         job_log(f"{RESULTS}/logs/train/{CELL}"),
     group:
-        group_of("training")
+        needed("training_group")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads * CONFIG.gpus_per_job

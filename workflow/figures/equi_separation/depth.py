@@ -11,18 +11,11 @@ COLUMNS = 6
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """`table` is depth.csv, `fit` depth_fit.csv."""
-    lines, places = {}, {}
-    for dataset, part in table.groupby("dataset", sort=False):
-        first = max(lines.values(), default=-1) + 1
-        for index, depth in enumerate(sorted(part.depth.unique())):
-            lines[dataset, depth], places[dataset, depth] = first + index // COLUMNS, index % COLUMNS
-    keys = (list(zip(rows.dataset, rows.depth, strict=True)) for rows in (table, fit))
-    placed = [
-        rows.assign(line=[lines[key] for key in points], place=[places[key] for key in points])
-        for rows, points in zip((table, fit), keys, strict=True)
-    ]
+    panels = table[["dataset", "depth"]].drop_duplicates()
+    place = panels.groupby("dataset").cumcount() % COLUMNS
+    panels = panels.assign(place=place, line=(place == 0).cumsum())  # each dataset begins a line
     return plotting.laws(
-        *placed,
+        *(rows.merge(panels, on=["dataset", "depth"]) for rows in (table, fit)),
         ["place"],
         lambda run: f"{DATASETS[run.dataset].title}, {run.depth} layers\nrate {run.learning_rate:g}",
         rows=["line"],
