@@ -20,7 +20,7 @@ from collapse.data.subsets import draw, draw_more
 from collapse.files import DamagedFile, read_json, write_tensors
 from collapse.metrics import geometry
 from collapse.metrics.measure import COLUMNS, measure_file
-from collapse.metrics.names import METRICS
+from collapse.metrics.names import METRICS, ORTHOGONAL_FRAME
 from collapse.metrics.rows import network_rows
 from collapse.models.network import Shape, build
 from collapse.models.options import OPTIONS
@@ -250,7 +250,10 @@ def test_a_deep_linear_heads_optimum_is_measured_at_the_decays_that_were_trained
         "batch_size": 999,
     }
     trained = recipe.model_copy(
-        update={"protocol": recipe.protocol.model_copy(update=protocol), "architecture": {"linear_layers": 2}}
+        update={
+            "protocol": recipe.protocol.model_copy(update=protocol),
+            "architecture": {"linear_layers": 2, "classifier_bias": False},
+        }
     )
     found = {(row.layer, row.metric): row.value for row in network_rows(tensors, [], recipe=trained)}
     other = trained.model_copy(update={"protocol": trained.protocol.model_copy(update={"loss": "mse_per_sample"})})
@@ -258,6 +261,11 @@ def test_a_deep_linear_heads_optimum_is_measured_at_the_decays_that_were_trained
     for name in ("gof_nc2_w", "gof_nc2_h", "gof_nc3", "gof_alignment", "gof_ratio"):
         assert found["features", f"{name}_code"] == exact["features", name] == exact["features", f"{name}_code"]
     assert found["features", "gof_ratio"] != found["features", "gof_ratio_code"]
+    biased = trained.model_copy(update={"architecture": {"linear_layers": 2}})
+    rows = [row for row in network_rows(tensors, [], recipe=biased) if row.metric.startswith("gof_")]
+    assert {row.metric for row in rows} == set(ORTHOGONAL_FRAME)
+    assert all(math.isnan(row.value) for row in rows)
+    assert {row.reason for row in rows} == {"the head has a bias: this is the optimum of one without"}
 
 
 def test_damaged_statistics_are_named(tmp_path):

@@ -1,11 +1,20 @@
 """The recipe of a run: everything its result depends on, resolved, validated, written next to the result."""
 
+import bisect
 import hashlib
 import json
 from fractions import Fraction
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from collapse.data.specs import DATASETS
 from collapse.models.options import OPTIONS, NetworkOptions
@@ -68,6 +77,15 @@ class Protocol(Strict):
         "float32", description="arithmetic of the steps (bfloat16: autocast); measuring is always float32"
     )
 
+    @field_validator("milestones")
+    @classmethod
+    def _fractions(cls, milestones: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
+        if not all(0 < fraction < 1 for fraction in milestones):
+            raise ValueError("milestones are fractions of the epochs, between 0 and 1, as 1/3: not numbers of epochs")
+        if list(milestones) != sorted(set(milestones)):
+            raise ValueError("milestones must rise, each named once")
+        return milestones
+
     @model_validator(mode="after")
     def _one_schedule(self) -> "Protocol":
         if self.milestones and self.step_epochs:
@@ -97,12 +115,14 @@ class Protocol(Strict):
 class Imbalance(Strict):
     """Class counts of the train set: classes 0..k_major-1 are the majority (Fang et al. 2021).
 
-    Give `n_major` (then n_minor = n_major // ratio) or `n_minor` (then n_major = n_minor * ratio); or `counts`, and
-    every class counts as a majority class.
+    Give `n_major`, a multiple of the ratio (then n_minor = n_major / ratio), or `n_minor` (then n_major = n_minor *
+    ratio); or `counts`, and every class counts as a majority class, the ratio being that of the greatest to the least.
     """
 
     k_major: PositiveInt = Field(description="K_A, the number of majority classes")
-    ratio: PositiveInt | Literal["inf"] = Field(description="R = n_A / n_B; inf: no minority sample at all")
+    ratio: PositiveInt | PositiveFloat | Literal["inf"] = Field(
+        description="R = n_A / n_B, a whole number but for counts; inf: no minority sample at all"
+    )
     n_major: PositiveInt = Field(description="n_A, train samples of a majority class")
     n_minor: NonNegativeInt = Field(description="n_B, train samples of a minority class")
     counts: tuple[PositiveInt, ...] | None = Field(
@@ -122,6 +142,8 @@ class Imbalance(Strict):
         ratio = data.get("ratio")
         if ratio == "inf":
             return {"n_minor": 0, **data}
+        if isinstance(ratio, float):
+            raise ValueError(f"ratio {ratio:g}: a whole number of 1 or more, or inf (counts may have any)")
         if not isinstance(ratio, int) or ratio < 1:
             return data  # the field's own check says what is wrong
         if "n_major" not in data:
@@ -142,11 +164,24 @@ class Imbalance(Strict):
             )
         elif self.n_minor != self.n_major // self.ratio:
             raise ValueError(f"n_major {self.n_major} and n_minor {self.n_minor} are not at ratio {self.ratio}")
+        elif self.n_major % self.ratio:
+            below, above = _nearest_divisors(self.n_major, self.ratio)
+            raise ValueError(
+                f"ratio {self.ratio} does not divide n_major {self.n_major}: "
+                f"the nearest that do are {below} and {above}"
+            )
         return self
 
     def class_counts(self, num_classes: int) -> tuple[int, ...]:
         """Distinct train samples of each class."""
         return self.counts or (self.n_major,) * self.k_major + (self.n_minor,) * (num_classes - self.k_major)
+
+
+def _nearest_divisors(number: int, wanted: int) -> tuple[int, int]:
+    """Nearest divisors of `number` below and above `wanted`, which is none and less than it."""
+    divisors = [divisor for divisor in range(1, number + 1) if number % divisor == 0]
+    place = bisect.bisect(divisors, wanted)
+    return divisors[place - 1], divisors[place]
 
 
 def _from_counts(data: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +193,7 @@ def _from_counts(data: dict[str, Any]) -> dict[str, Any]:
         "k_major": len(counts),
         "n_major": max(counts),
         "n_minor": min(counts),
-        "ratio": max(counts) // min(counts),
+        "ratio": max(counts) // min(counts) if max(counts) % min(counts) == 0 else max(counts) / min(counts),
     }
     for key, value in implied.items():
         if data.get(key, value) != value:
@@ -191,6 +226,14 @@ class Seeds(Strict):
         """Seed of a generator: equal numbers for two purposes still give unrelated streams."""
         name = f"{purpose} {getattr(self, purpose)}"
         return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6])
+
+
+def check_channels(dataset: str, **values: tuple[float, ...]) -> None:
+    """Raise ValueError for a normalisation that has not one value for each channel of the dataset's images."""
+    channels = DATASETS[dataset].channels
+    for name, given in values.items():
+        if len(given) != channels:
+            raise ValueError(f"{name} has {len(given)} values: images of {dataset} have {channels} channel(s)")
 
 
 class Recipe(Strict):
@@ -238,16 +281,20 @@ class Recipe(Strict):
     @model_validator(mode="after")
     def _possible(self) -> "Recipe":
         spec = DATASETS[self.dataset]
-        if self.imbalance.k_major > spec.num_classes:
+        check_channels(self.dataset, mean=self.mean, std=self.std)
+        if self.imbalance.counts:
+            if len(self.imbalance.counts) != spec.num_classes:
+                raise ValueError(
+                    f"counts has {len(self.imbalance.counts)} entries: {self.dataset} has {spec.num_classes} classes"
+                )
+        elif self.imbalance.k_major > spec.num_classes:
             raise ValueError(f"k_major {self.imbalance.k_major}: {self.dataset} has {spec.num_classes} classes")
-        if self.imbalance.k_major == spec.num_classes and self.imbalance.ratio != 1:
+        elif self.imbalance.k_major == spec.num_classes and self.imbalance.ratio != 1:
             raise ValueError(
                 f"k_major {self.imbalance.k_major} leaves no minority class in {self.dataset}: use ratio 1, "
                 f"or k_major below {spec.num_classes}"
             )
         counts = self.class_counts()
-        if len(counts) != spec.num_classes:
-            raise ValueError(f"counts has {len(counts)} entries: {self.dataset} has {spec.num_classes} classes")
         for label, (wanted, held) in enumerate(zip(counts, spec.train_counts, strict=True)):
             if wanted > held:
                 raise ValueError(f"{self.dataset} holds {held} train samples of class {label}: {wanted} are asked for")

@@ -9,6 +9,7 @@ import numpy as np
 from collapse.metrics import answers, duality, geometry, memorization, orthogonal_frame, variability
 from collapse.metrics.groups import class_groups
 from collapse.metrics.layers import Decay, decay, two_segment_error
+from collapse.metrics.names import ORTHOGONAL_FRAME
 from collapse.metrics.undefined import Undefined
 from collapse.recipe import Recipe
 from collapse.theory import deep_linear
@@ -212,9 +213,14 @@ def optimum_rows(found: Statistics, product: np.ndarray, recipe: Recipe, at: At)
     factor = MSE_FACTORS.get(protocol.loss)
     if not protocol.separate_decay or factor is None or not protocol.weight_decay or not protocol.feature_decay:
         return
-    layers, count = recipe.options().linear_layers, found["count"]
+    options, count = recipe.options(), found["count"]
     if not count.all():
         return
+    if options.classifier_bias:
+        for name in ORTHOGONAL_FRAME:
+            yield Row(*at, name, np.nan, "the head has a bias: this is the optimum of one without")
+        return
+    layers = options.linear_layers
     # The features are penalised batch by batch: the objective is that of as many samples as a batch has.
     samples = count * min(1.0, protocol.batch_size / count.sum())
     for suffix, scale in (("", factor(num_classes)), ("_code", 1.0)):
