@@ -33,6 +33,7 @@ localrules:
     prepare_data,
     solve,
     tabulate,
+    measure_draws,
     render,
     check_claims,
     paper_claims,

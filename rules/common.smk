@@ -75,6 +75,7 @@ SUBSETS = {(recipe.dataset, subset_name(recipe)): recipe for plan in PLANS.value
 # Tables by how they are made, as paper/table.
 THEORY = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.theory()]
 MEASURED = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.cells]
+DRAWN = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.subsets]
 
 
 wildcard_constraints:
@@ -242,6 +243,15 @@ def spec_of(wildcards):
     return plan_of(wildcards.measured).table_spec(Path(wildcards.measured).name).model_dump_json()
 
 
+def datasets_of_draws(wildcards):
+    """Prepared datasets of which a table measures random subsets: manifests and, as `ancient`, images."""
+    subsets = plan_of(wildcards.drawn).subsets[Path(wildcards.drawn).name]
+    folders = [DATA.format(dataset=dataset) for dataset in dict.fromkeys(subset.dataset for _, subset in subsets)]
+    return [f"{folder}/manifest.json" for folder in folders] + [
+        ancient(f"{folder}/train.safetensors") for folder in folders
+    ]
+
+
 def tables_of_figure(wildcards):
     """Tables of a figure, in the order its script takes them."""
     tables = PLANS[wildcards.paper].paper.figures[wildcards.figure].tables
@@ -261,7 +271,8 @@ def script_sha256(paper, figure):
 def tables_of_claims(wildcards):
     """Tables that decide a figure's claims: seed by seed where they are measured."""
     plan = PLANS[wildcards.paper]
-    ending = {table: "_seeds.csv" if table in plan.cells else ".csv" for table in plan.plan.tables}
+    by_seed = {*plan.cells, *plan.subsets}
+    ending = {table: "_seeds.csv" if table in by_seed else ".csv" for table in plan.plan.tables}
     tables = plan.claims_spec(wildcards.figure).axes
     return [f"{RESULTS}/tables/{wildcards.paper}/{table}{ending[table]}" for table in tables]
 

@@ -44,6 +44,7 @@ rule render:
         note=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].note,
         reference=lambda wildcards: PLANS[wildcards.paper].paper.reference,
         cut=lambda wildcards: PLANS[wildcards.paper].plan.cut,
+        published=lambda wildcards: json.dumps(PLANS[wildcards.paper].published(wildcards.figure)),
     shell:
         "$PY_FIGURES -P -m scripts.render --figure {wildcards.paper}/{wildcards.figure} --tables {input.tables:q} "
-        "--out {output:q} 2>&1 | tee -i {log:q}"
+        "--published {params.published:q} --out {output:q} 2>&1 | tee -i {log:q}"

@@ -17,3 +17,24 @@ rule measure:
         in_turn=1,
     shell:
         "$PY_TORCH -P -m scripts.measure --statistics {input:q} --out {output:q} 2>&1 | tee -i {log:q}"
+
+
+# Tables of the data alone: random subsets, no run.
+rule measure_draws:
+    input:
+        datasets_of_draws,
+    output:
+        table=f"{RESULTS}/tables/{{drawn}}.csv",
+        draws=f"{RESULTS}/tables/{{drawn}}_seeds.csv",
+    log:
+        f"{RESULTS}/logs/measure_draws/{{drawn}}.log",
+    wildcard_constraints:
+        drawn="|".join(DRAWN) or "none",
+    conda:
+        "../envs/torch.yaml"
+    params:
+        spec=lambda wildcards: plan_of(wildcards.drawn).draws_spec(Path(wildcards.drawn).name).model_dump_json(),
+        datasets=f"{CONFIG.results}/data",
+    shell:
+        "$PY_TORCH -P -m scripts.measure_draws --spec {params.spec:q} --datasets {params.datasets:q} "
+        "--out {output.table:q} --out-draws {output.draws:q} 2>&1 | tee -i {log:q}"

@@ -13,19 +13,20 @@ SCRIPTS = Path(__file__).parents[2] / "workflow" / "figures"
 def measured(**columns):
     rows = {"dataset": "digits", "model": "mlp", "k_major": [3, 3, 7, 7], "oversampling": 1, "ratio": 70.0}
     return pd.DataFrame(
-        rows | columns | {"cos_minor_mean": [-0.1, 1, 0, 1], "cos_minor_std": [0.1, 0, None, 0], "n": 3}
+        rows | columns | {"cos_minor_mean": [-0.1, 1, 0, 1], "cos_minor_std": [0.1, 0, None, 0], "cos_minor_n": 3}
     )
 
 
 def law(*variants, **common):
-    """Tables of D and of its fit for each variant; the last one's runs failed, where there are two."""
+    """Tables of D and of its fit for each variant; the last one's runs diverged, where there are two."""
     axes = {"dataset": "digits", "model": "mlp", "depth": 4, "learning_rate": 0.1, "activation": "relu"}
     axes |= {"batch_norm": True} | common
     table, fit = [], []
     for i, variant in enumerate(variants or [{}]):
         failed = i > 0
         for mode in ("eval", "train"):
-            cell = axes | variant | {"bn_mode": mode, "n": 0 if failed else 3}
+            cell = axes | variant | {"bn_mode": mode, "separation_n": 0 if failed else 3}
+            cell |= {"runs": "3 diverged" if failed else "2 ok, 1 untrained"}
             table += [
                 cell | {"layer": layer, "separation_mean": 9 / 3**layer, "separation_std": 0.1}
                 for layer in ([] if failed else range(3))
@@ -41,15 +42,16 @@ TABLES = {
                  **{f"cos_{name}_std": [0.1, None] * 2 for name in ("own", "balanced")}),
     ),
     "layer_peeled/fig5": (
-        measured(n_minor=2, minority_test_accuracy_mean=[0.7, 0.1] * 2, minority_test_accuracy_std=0.1),
+        measured(n_minor=2, minority_test_accuracy_mean=[0.7, 0.1] * 2, minority_test_accuracy_std=0.1,
+                 minority_test_accuracy_n=3),
     ),
     "layer_peeled/table1": (
         measured(**{f"{name}_test_accuracy_{how}": [0.3, 0.5] * 2
-                    for name in ("minority", "overall") for how in ("mean", "std")}),
+                    for name in ("minority", "overall") for how in ("mean", "std", "n")}),
     ),
     "layer_peeled/balanced": (
-        pd.DataFrame({"dataset": ["digits"], "model": "mlp", "n": 3} | {
-            f"{name}_{how}": 0.01 for how in ("mean", "std") for name in (
+        pd.DataFrame({"dataset": ["digits"], "model": "mlp"} | {
+            f"{name}_{how}": 0.01 for how in ("mean", "std", "n") for name in (
                 "train_accuracy", "alignment_distance", "nc1",
                 *(f"{kind}_{of}" for kind in ("equinorm", "equiangularity", "maximal_angle")
                   for of in ("classifiers", "means")))}),
@@ -75,7 +77,8 @@ TABLES = {
                for ending in ("_inside", "_principal", "_inside_principal")}),
     ),
     "equi_separation/inputs": (
-        pd.DataFrame({"dataset": ["mnist"], "image_size": 10, "separation_mean": 20, "separation_std": 1, "n": 3}),
+        pd.DataFrame({"dataset": ["mnist"], "image_size": 10, "separation_mean": 20, "separation_low": 18,
+                      "separation_high": 23, "separation_n": 50}),
     ),
     "layer_peeled/fig3": (
         pd.DataFrame(

@@ -9,10 +9,11 @@ from safetensors.torch import load_file
 from collapse.data.store import read_split
 from collapse.data.subsets import draw
 from collapse.files import DamagedFile, read_json
+from collapse.metrics.measure import measure_file
 from collapse.recipe import Recipe
 from collapse.statistics.extract import extract_run
-from collapse.training.diagnosis import diagnose
-from collapse.training.loop import Training, TrainingFailed, oversampled
+from collapse.training.diagnosis import untrained
+from collapse.training.loop import Diverged, Training, oversampled
 from collapse.training.progress import duration
 from collapse.training.run import Work, load_images, network_of, train_run
 from collapse.training.schedule import measured_epochs
@@ -256,24 +257,60 @@ def test_the_kept_checkpoints_are_those_asked_for(recipe, trained):
     assert set(read_json(trained(recipe, "last") / "run.json")["checkpoints"]) == {"30"}
 
 
-def test_a_loss_that_is_not_finite_is_a_failed_run_without_metrics(recipe, digits, trained, tmp_path):
-    folder = trained(changed(recipe, learning_rate=1e30))
-    run = read_json(folder / "run.json")
-    assert run["status"] == "failed"
-    assert "not finite in epoch" in run["reason"]
+def metrics_of(folder, recipe, digits, tmp_path):
+    """Rows of metrics.csv of a run in `folder`."""
     extract_run(folder, digits, rows_of(recipe, digits), tmp_path / "statistics.safetensors", CPU)
-    assert (tmp_path / "statistics.safetensors").exists()
+    measure_file(tmp_path / "statistics.safetensors", tmp_path / "metrics.csv")
+    with (tmp_path / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
-def test_a_fit_that_went_nowhere_is_a_failed_run(recipe, digits, trained):
-    run = read_json(trained(changed(recipe, learning_rate=1e-12)) / "run.json")
-    assert run["status"] == "failed"
+@pytest.mark.parametrize(("rise", "last_finite"), [(1, 0), (2, 1)])
+def test_a_training_that_diverges_is_measured_at_its_last_finite_epoch(
+    recipe, digits, trained, tmp_path, rise, last_finite
+):
+    """The step size is infinite from epoch `rise` on: that epoch is lost, the one before is what there is."""
+    wild = changed(recipe, learning_rate=1e38 if rise == 1 else 1e-3, lr_factor=1e38, milestones=("1/3",))
+    folder = trained(wild)
+    run = read_json(folder / "run.json")
+    assert run["status"] == "diverged"
+    assert run["reason"].startswith(f"diverged in epoch {rise}: ")
+    assert set(run["checkpoints"]) == {str(last_finite)}
+    rows = metrics_of(folder, wild, digits, tmp_path)
+    assert {row["epoch"] for row in rows} == {str(last_finite)}
+    weights = load_file(folder / "checkpoints" / f"epoch-{last_finite:04d}.safetensors")
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+    if last_finite == 0:
+        assert all(torch.equal(weights[name], tensor) for name, tensor in network_of(wild).state_dict().items())
+
+
+def test_a_diverged_network_is_as_the_epoch_before_left_it(recipe, digits):
+    rows = rows_of(recipe, digits)
+    images, labels = load_images(recipe, digits, "train", rows, CPU)
+    protocol = changed(recipe, milestones=()).protocol
+    training = Training(network_of(recipe), images, labels, torch.arange(len(labels)), protocol, 0)
+    training.run_epoch()
+    before = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
+    training.protocol = protocol.model_copy(update={"learning_rate": 1e38})
+    with pytest.raises(Diverged, match="epoch 2"):
+        training.run_epoch()
+    assert all(torch.equal(before[name], tensor) for name, tensor in training.network.state_dict().items())
+
+
+def test_a_fit_that_went_nowhere_is_untrained_and_measured(recipe, digits, trained, tmp_path):
+    idle = changed(recipe, learning_rate=1e-12)
+    folder = trained(idle)
+    run = read_json(folder / "run.json")
+    assert run["status"] == "untrained"
     assert "majority accuracy stays at chance" in run["reason"]
+    rows = metrics_of(folder, idle, digits, tmp_path)
+    accuracy = [row for row in rows if (row["metric"], row["split"], row["classes"]) == ("accuracy", "train", "all")]
+    assert [row["epoch"] for row in accuracy] == ["3"]
+    assert 0 <= float(accuracy[0]["value"]) < 0.5
     network = network_of(recipe)
     torch.nn.init.zeros_(network.layers["fc2"][1].weight)
     images, labels = load_images(recipe, digits, "train", rows_of(recipe, digits), CPU)
-    with pytest.raises(TrainingFailed, match="dead features"):
-        diagnose(network, images, labels, 7)
+    assert untrained(network, images, labels, 7).startswith("dead features")
 
 
 def test_bfloat16_is_declared_and_changes_the_steps_but_not_the_weights_kept(recipe, trained):

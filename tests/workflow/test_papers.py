@@ -13,22 +13,38 @@ from collapse.strict import ConfigError, validate
 PAPERS = sorted((Path(__file__).parents[2] / "config" / "papers").glob("*.yaml"))
 PAPER = next(path for path in PAPERS if path.stem == "layer_peeled")
 SEEDS = (0, 1, 2)
+PROTOCOL = {"learning_rate": 0.1, "weight_decay": 0, "batch_size": 60, "epochs": 2}
+
+
+# Of what stands often in the file, the first is changed alone.
+FIRST = ("    ", "where", "across", "condition", "mean_over")
 
 
 @pytest.mark.parametrize(
     ("good", "bad", "message"),
     [
         ("ratio: 70, oversampling", "ratio: 141, oversampling", "ratio 141 leaves the minority classes empty"),
-        ("ratio: 70, oversampling", "ratio: 0.5, oversampling", "ratio"),
-        ("n_major: 140, ratio: 70", "n_major: 141, ratio: 70", "digits holds 140 train samples of class 0: 141"),
+        ("ratio: 70, oversampling", "ratio: 0.5, oversampling", "ratio 0.5: a whole number of 1 or more, or inf"),
+        ("ratio: 70, oversampling", "ratio: 60, oversampling", "the nearest that do are 35 and 70"),
+        ("n_major: 140, ratio: 70", "n_major: 210, ratio: 70", "digits holds 140 train samples of class 0: 210"),
         ("k_major: 7, n_major", "k_major: 10, n_major", "k_major 10 leaves no minority class in digits"),
         ("k_major: 7, n_major", "k_major: 11, n_major", "k_major 11: digits has 10 classes"),
         ("model: mlp, k_major: 7", "model: mlpp, k_major: 7", "unknown model 'mlpp'; valid choices: mlp, convnet"),
         ("digits, model: mlp, k_major: 7", "digit, model: mlp, k_major: 7", "unknown dataset 'digit'; valid choices"),
         ("ratio: 70, oversampling", "ration: 70, oversampling", "unknown axis 'ration'; valid choices: activation"),
         ("tables: [fig6]", "tables: [fig66]", "unknown table in figures 'fig66'; valid choices: fig2, fig3"),
-        ("    table: fig6\n", "    table: fig9\n", "unknown table in claims 'fig9'"),
-        ("along: oversampling", "along: oversamplin", "unknown axis of claims on fig6 'oversamplin'"),
+        ("    table: fig6\n", "    table: fig9\n", "claims.fig6_falls: unknown table of figure fig6 'fig9'"),
+        ("    figure: fig6\n", "    figure: fig9\n", "claims.fig6_falls: unknown figure 'fig9'"),
+        ("    figure: fig6\n", "    figure: fig4\n", "unknown table of figure fig4 'fig6'; valid choices: fig4"),
+        ("    across: oversampling", "    across: oversamplin", "unknown axis of fig6 'oversamplin'"),
+        ("    column: cos_own\n", "    column: cos_owned\n", "unknown column of fig2 'cos_owned'"),
+        ("where: {k_major: 7, ratio: max}", "where: {k_major: 8, ratio: max}",
+         "claims.fig5_below_chance: no grid of fig5 has k_major 8, at any scale; valid: 3, 5, 7"),
+        ("where: {ratio: inf}", "where: {ratio: {above: inf}}", "no grid of fig2 has ratio > inf, at any scale"),
+        ("where: {ratio: 1}", "where: {ratio: 2}", "no grid of fig2 has ratio 2, at any scale; valid: 1, 10, 100"),
+        ("across: ratio", "across: model", "claims.fig2_rises: across model has no order, being mlp, vgg13: use comp"),
+        ("condition: {above: 0.95}", "condition: {drawn: 0.95}", "the condition drawn needs a table of draws: fig2"),
+        ("mean_over: [ratio]", "over: [ratio]", "over is now mean_over"),
         ("_oversampling-{oversampling}", "", "two different runs are both called"),
         ("learning_rate: 0.1", "learning_rate: fast", "protocol.learning_rate: Input should be a valid number"),
         ("model: mlp, k_major: 7", "model: mlp, classifier: simplex, width: 9, k_major: 7", "a simplex of 10 classes"),
@@ -40,7 +56,7 @@ def test_a_mistake_names_the_file_and_the_key(tmp_path, good, bad, message):
     text = PAPER.read_text()
     assert good in text
     copy = tmp_path / "layer_peeled.yaml"
-    copy.write_text(text.replace(good, bad))
+    copy.write_text(text.replace(good, bad, 1) if good.startswith(FIRST) else text.replace(good, bad))
     with pytest.raises(ConfigError) as error:
         PaperAtScale(load_paper(copy), "demo", SEEDS)
     assert "layer_peeled.yaml" in str(error.value)
@@ -54,8 +70,72 @@ def test_every_paper_has_its_scales_its_figure_scripts_and_claims_that_can_be_ch
     plans = [PaperAtScale(paper, scale, SEEDS) for scale in paper.scales]
     scripts = path.parents[2] / "workflow" / "figures" / paper.name
     assert {script.stem for script in scripts.glob("*.py")} == set(paper.figures)
-    checked = [claim for figure in paper.figures for claim in plans[0].claims(figure)]
+    checked = [claim for figure in paper.figures for claim in plans[0].claims_spec(figure).claims]
     assert sorted(checked) == sorted(paper.claims)
+
+
+EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ("compare: {activation: [relu, identity]}", "compare: {activation: [relu, identical]}",
+         "claims.linear_less: no grid of linear_fit has activation identical, at any scale; valid: identity, relu"),
+        ("batch_norm: true}", "batch_norm: yess}", "has batch_norm yess, at any scale; valid: False, True"),
+        ("chosen_by: held_out_accuracy", "chosen_by: train_accuracy", "valid: held_out_accuracy, test_accuracy"),
+        ("epoch: 0}", "epoch: 599}", "claims.epochs_initial: no grid of epochs_fit has epoch 599, at any scale"),
+        ("compare: {frozen: [false, true]}", "across: frozen\n    reduce: change", "across frozen has no order"),
+        ("where: {bn_mode: train, chosen_by: held_out_accuracy}\n    across: depth",
+         "where: {bn_mode: train, learning_rate: max}\n    across: depth", "unknown axis of depth_fit 'learning_rate'"),
+        ("draws: 50", "draws: 50\n    each: [layer]", "a table of draws has no network: no each"),
+        ("separation: {metric: separation}", "separation: {metric: accuracy}", "unknown metric of a table of draws"),
+        ("separation: {metric: separation}", "separation: {metric: nc1, split: test}", "names a metric, and nothing"),
+        ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 200}", "holds 140 train samples of some class"),
+        ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 9, mean: [[1, 1]]}", "mean has 2 values"),
+        ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 9, ratio: 1}", "unknown key ratio"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_claim_or_a_table_of_draws_is_found_when_the_paper_is_read(tmp_path, good, bad, message):
+    text = EQUI_SEPARATION.read_text()
+    assert good in text
+    copy = tmp_path / "equi_separation.yaml"
+    # The table of D_0 is the last to name that metric.
+    head, found, tail = text.rpartition(good) if good.startswith("separation: {") else text.partition(good)
+    copy.write_text(head + found.replace(good, bad) + tail)
+    with pytest.raises(ConfigError) as error:
+        PaperAtScale(load_paper(copy), "demo", SEEDS)
+    assert message in str(error.value)
+
+
+def test_published_learning_rates_of_the_law():
+    """equi_separation.md, sections 2 and 7: Fig 1's nine rates, the grids, and those of the authors' figures."""
+    plan = PaperAtScale(load_paper(EQUI_SEPARATION), "paper", SEEDS)
+
+    def rates(table):
+        return {
+            (point.recipe.options().depth + 1, point.axes.get("optimizer", "sgd")): point.recipe.protocol.learning_rate
+            for point in plan.grids[table].points()
+        }
+
+    assert rates("fig1") == {
+        (4, "sgd"): 0.3, (8, "sgd"): 0.03, (20, "sgd"): 0.01,
+        (4, "momentum"): 0.3, (8, "momentum"): 0.01, (20, "momentum"): 0.001,
+        (4, "adam"): 3e-3, (8, "adam"): 1e-3, (20, "adam"): 3e-4,
+    }  # fmt: skip
+    found = {point.recipe.protocol.learning_rate for point in plan.grids["learning_rates"].points()}
+    assert found == {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0}
+    for table in ("depth", "width", "shape", "imbalance", "cnn", "residual", "out_of_sample", "original"):
+        found = {point.recipe.protocol.learning_rate for point in plan.grids[table].points()}
+        assert found == {3e-5, 1e-4, 3e-4, 1e-3, 3e-3}, table
+    small = PaperAtScale(load_paper(EQUI_SEPARATION), "small", SEEDS)
+    without = [
+        point.recipe
+        for point in small.grids["linear"].points()
+        if (point.recipe.options().activation, point.recipe.options().batch_norm) != ("relu", True)
+    ]
+    assert {recipe.protocol.learning_rate for recipe in without} == {3e-5}
+    assert {recipe.protocol.learning_rate for recipe in (p.recipe for p in small.grids["original"].points())} == {1e-4}
 
 
 def minority_decay(recipe):
@@ -127,7 +207,7 @@ def recipe(**changed):
         "dataset": "digits",
         "model": "mlp",
         "imbalance": {"counts": "all"},
-        "protocol": {"learning_rate": 0.1, "weight_decay": 0, "batch_size": 60, "epochs": 2},
+        "protocol": PROTOCOL,
         "seeds": Seeds.all(0),
     }
     return validate(Recipe, base | changed, "test")
@@ -139,6 +219,14 @@ def test_counts_may_be_whatever_the_dataset_holds():
     rising = recipe(imbalance={"counts": list(range(11, 21))})
     assert rising.class_counts() == tuple(range(11, 21))
     assert rising.epoch_length() == sum(range(11, 21))
+
+
+def test_unequal_counts_have_the_ratio_that_they_have():
+    unequal = recipe(imbalance={"counts": [100] * 9 + [40]})
+    assert unequal.class_counts() == (100,) * 9 + (40,)
+    assert unequal.imbalance.ratio == 2.5
+    assert recipe(imbalance={"counts": [100] * 9 + [20]}).imbalance.ratio == 5
+    assert Recipe.model_validate_json(unequal.model_dump_json()) == unequal
 
 
 def test_latent_classes_double_the_labels():
@@ -158,6 +246,13 @@ def test_latent_classes_double_the_labels():
         ({"architecture": {"widht": 3}}, "unknown key widht; valid keys: "),
         ({"architecture": {"norm_after_activation": True, "batch_norm": False}}, "norm_after_activation needs"),
         ({"model": "resnet18", "architecture": {"width": 3}}, "unknown key width; valid keys: "),
+        ({"imbalance": {"counts": [5] * 12}}, "counts has 12 entries: digits has 10 classes"),
+        ({"mean": [0.5, 0.5, 0.5]}, "mean has 3 values: images of digits have 1 channel"),
+        ({"std": [0.5, 0.5]}, "std has 2 values: images of digits have 1 channel"),
+        ({"protocol": PROTOCOL | {"milestones": [117, 233]}}, "milestones are fractions of the epochs"),
+        ({"protocol": PROTOCOL | {"milestones": ["1/3", 1]}}, "milestones are fractions of the epochs"),
+        ({"protocol": PROTOCOL | {"milestones": ["2/3", "1/3"]}}, "milestones must rise"),
+        ({"protocol": PROTOCOL | {"milestones": ["1/3", "1/3"]}}, "milestones must rise"),
         ({"held_out": 141}, "held_out 141: digits has "),
         ({"dataset": "mnist", "principal_components": 100}, "at most 10000 train samples"),
         ({"architecture": {"hidden": [30, 50], "width": 40}}, "give hidden or width, not both"),

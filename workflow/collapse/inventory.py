@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from collapse.paper import SCALES, PaperAtScale
+from collapse.claims.language import SCALES
+from collapse.paper import PaperAtScale
 
 RUN = "*/*/*/*/seed-*"  # paper/dataset/model/variant
 REMADE = ("tables", "figures", "claims", "pages")

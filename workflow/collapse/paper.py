@@ -2,18 +2,21 @@
 
 import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
+from collapse.claims.language import Claim, ClaimsSpec
+from collapse.claims.places import check_places
+from collapse.data import drawn
 from collapse.grid import AXES, Axes, Grid, Point, combinations, fields
 from collapse.metrics.names import METRICS
 from collapse.recipe import Protocol, Recipe
 from collapse.strict import ConfigError, Strict, one_of, read_yaml, validate
 from collapse.theory.names import PREDICTIONS, SOLVERS
 
-SCALES = ("demo", "small", "paper")
 NAME = r"^[a-z][a-z0-9_]*$"
 
 
@@ -82,10 +85,19 @@ class Content(Strict):
     inside: bool = Field(False, description="layers inside others (blocks) are layers of their own")
     best: Best | None = Field(None, description="keep the best value of one axis alone")
 
+    draws: PositiveInt | None = Field(
+        None, description="measured on that many random subsets of the data alone, without a run (claims: drawn)"
+    )
+
     @property
     def keys(self) -> tuple[str, ...]:
         """Columns that say which point a row is."""
         return (*self.axes, *(["chosen_by"] if self.best else []), *self.each)
+
+    @property
+    def panel_keys(self) -> tuple[str, ...]:
+        """Those that claims select and compare by: of a best value's axis, each point has one."""
+        return tuple(key for key in self.keys if not (self.best and key == self.best.along))
 
 
 class Table(Content):
@@ -94,12 +106,20 @@ class Table(Content):
     title: str = Field(description="one line, for the report")
     solver: str | None = Field(None, description="theory solver that computes the table instead")
 
+    def found_keys(self, blocks: tuple[Axes, ...]) -> tuple[str, ...]:
+        """Those of its keys whose values no grid says, so that only the finished table shows them."""
+        if self.solver:
+            return tuple(axis for axis in self.axes if not any(axis in block for block in blocks))
+        return tuple(key for key in self.each if key == "layer")
+
     @model_validator(mode="after")
     def _one_source(self) -> "Table":
         if bool(self.columns) == bool(self.solver):
             raise ValueError("give either columns (measured on runs) or solver (theory)")
         if self.solver:
             one_of("solver", self.solver, SOLVERS)
+        elif self.draws:
+            self._only_data()
         else:
             for axis in self.axes:
                 one_of("axis", axis, sorted(AXES))
@@ -116,6 +136,16 @@ class Table(Content):
                     one_of("axis in at", axis, self.axes)
         return self
 
+    def _only_data(self) -> None:
+        for axis in self.axes:
+            one_of("axis of a table of draws", axis, drawn.Subset.model_fields)
+        for name, column in self.columns.items():
+            one_of(f"metric of a table of draws, in column {name},", column.metric, drawn.METRICS)
+            if column.model_fields_set != {"metric"}:
+                raise ValueError(f"column {name} of a table of draws names a metric, and nothing else")
+        if self.each or self.best or self.predictions or self.inside:
+            raise ValueError("a table of draws has no network: no each, best, predictions or inside")
+
 
 class Figure(Strict):
     """A published figure; workflow/figures/<paper>/<figure>.py draws it from its tables."""
@@ -123,58 +153,6 @@ class Figure(Strict):
     title: str = Field(description="one line, for the report")
     note: str = Field("", description="what a reader has to know to read it rightly, for the report's caption")
     tables: tuple[str, ...] = Field(description="tables that the figure draws, in the order its script takes them")
-
-
-class Condition(Strict):
-    """What a claimed quantity has to satisfy: exactly one of above, below, near, between."""
-
-    above: float | None = Field(None, description="greater than this")
-    below: float | None = Field(None, description="less than this")
-    near: float | None = Field(None, description="within tolerance of this")
-    between: tuple[float, float] | None = Field(None, description="in this closed interval")
-    tolerance: float = Field(0.0, ge=0, description="for near")
-    missing: bool = Field(
-        False, description="a missing value satisfies it too: a fit that failed, a metric that is undefined"
-    )
-
-    @model_validator(mode="after")
-    def _one(self) -> "Condition":
-        if sum(value is not None for value in (self.above, self.below, self.near, self.between)) != 1:
-            raise ValueError("give exactly one of above, below, near, between")
-        return self
-
-
-class Published(Strict):
-    """What the paper says, and how that is known."""
-
-    value: str = Field(description="the published value or statement; unverified when only recalled")
-    source: str = Field(description="where it stands")
-
-
-class Claim(Strict):
-    """A statement of the paper, as a quantity computed from one table and a condition on it.
-
-    The rows `where` selects are averaged over the axes in `over`; along the axis `along` they are reduced to one
-    number by `reduce`; that is done for every seed and every combination of the remaining axes (collapse.claims).
-    """
-
-    statement: str = Field(description="what is claimed, in one sentence")
-    table: str = Field(description="table that decides")
-    column: str = Field(description="column of the table")
-    minus: str | None = Field(None, description="another column: what is claimed is of column less this one")
-    where: dict[str, Any] = Field({}, description="axis: value; min and max stand for the axis' extremes")
-    over: tuple[str, ...] = Field((), description="axes to average over")
-    along: str | None = Field(None, description="axis to reduce along")
-    reduce: Literal["min_step", "max_step", "range", "gain", "drop", "factor"] = Field(
-        "min_step",
-        description="min_step / max_step: least / greatest difference of neighbours along; range: last - first; "
-        "gain: greatest - first; drop: greatest - last; factor: greatest / least",
-    )
-    condition: Condition = Field(description="what the quantity has to satisfy")
-    published: Published = Field(description="the paper's own value")
-    scales: tuple[Literal["demo", "small", "paper"], ...] = Field(
-        SCALES, description="scales at which it is meant to show"
-    )
 
 
 class Scale(Strict):
@@ -213,13 +191,11 @@ class Paper(Strict):
                     raise ValueError(f"{kind} name {name!r}: use lower-case letters, digits and _")
         for name in (table for figure in self.figures.values() for table in figure.tables):
             one_of("table in figures", name, self.tables)
-        for claim in self.claims.values():
-            table = self.tables[one_of("table in claims", claim.table, self.tables)]
-            if table.columns:
-                for column in filter(None, (claim.column, claim.minus)):
-                    one_of(f"column of claims on {claim.table}", column, table.columns | table.predictions)
-            for axis in (*claim.where, *claim.over, *filter(None, [claim.along])):
-                one_of(f"axis of claims on {claim.table}", axis, table.keys)
+        for name, claim in self.claims.items():
+            try:
+                self._check_claim(claim)
+            except ValueError as error:
+                raise ValueError(f"claims.{name}: {error}") from None
         for name, scale in self.scales.items():
             for table, blocks in scale.tables.items():
                 axes = self.tables[one_of(f"table in scales.{name}", table, self.tables)].axes
@@ -227,22 +203,39 @@ class Paper(Strict):
                     one_of(f"axis in labels of scales.{name}.tables.{table}", label, axes)
             for key in scale.protocol:
                 one_of(f"key in scales.{name}.protocol", key, Protocol.model_fields)
+        for name, claim in self.claims.items():
+            check_places(claim, self.tables[claim.table], self.grids_of(claim.table), f"claims.{name}")
         return self
 
+    def _check_claim(self, claim: Claim) -> None:
+        figure = self.figures[one_of("figure", claim.figure, self.figures)]
+        table = self.tables[one_of(f"table of figure {claim.figure}", claim.table, figure.tables)]
+        if table.columns:
+            for column in claim.columns:
+                one_of(f"column of {claim.table}", column, table.columns | table.predictions)
+        for axis in (*claim.where, *claim.mean_over, *filter(None, [claim.across]), *claim.compare):
+            one_of(f"axis of {claim.table}", axis, table.panel_keys)
+        if claim.condition.drawn is not None and not table.draws:
+            raise ValueError(f"the condition drawn needs a table of draws: {claim.table} is none")
 
-class ClaimsSpec(Strict):
-    """What the script that checks the claims of a figure needs to know; `axes` are those of each table."""
-
-    paper: str
-    scale: str
-    claims: dict[str, Claim]
-    axes: dict[str, tuple[str, ...]]
+    def grids_of(self, table: str) -> Iterator[tuple[tuple[Axes, ...], Axes]]:
+        """Blocks of a table's grid at each scale that has one, and the protocol there."""
+        for scale in self.scales.values():
+            if table in scale.tables:
+                yield scale.tables[table], self.protocol.model_dump(mode="json") | scale.protocol
 
 
 class TableSpec(Content):
     """A measured table as its script needs it: the runs, and what to read from each."""
 
     grid: Grid
+
+
+class DrawsSpec(Content):
+    """A table of draws as its script needs it: what the table calls each subset, and how it is drawn."""
+
+    points: tuple[tuple[Axes, drawn.Subset], ...]
+    seeds: tuple[NonNegativeInt, ...]
 
 
 class PaperAtScale:
@@ -268,7 +261,12 @@ class PaperAtScale:
                 source=f"{file}, scales.{scale}.tables.{name}",
             )
             for name, blocks in plan.tables.items()
-            if paper.tables[name].columns
+            if paper.tables[name].columns and not paper.tables[name].draws
+        }
+        self.subsets = {
+            name: tuple(self._subset(name, axes) for axes in self.settings(name))
+            for name in plan.tables
+            if paper.tables[name].draws
         }
         self.recipes: dict[str, Recipe] = {}  # by cell; at any seed
         self.cells = {name: [self._add(point) for point in grid.points()] for name, grid in self.grids.items()}
@@ -281,21 +279,37 @@ class PaperAtScale:
             )
         return point.cell
 
+    def _subset(self, table: str, axes: Axes) -> tuple[Axes, drawn.Subset]:
+        source = f"config/papers/{self.paper.name}.yaml, scales.{self.scale}.tables.{table}"
+        subset = validate(drawn.Subset, axes, source)
+        return {axis: getattr(subset, axis) for axis in self.paper.tables[table].axes}, subset
+
     def figures(self) -> list[str]:
         """Figures whose tables all have a grid at this scale."""
         return [name for name, figure in self.paper.figures.items() if set(figure.tables) <= set(self.plan.tables)]
 
-    def claims(self, figure: str) -> dict[str, Claim]:
-        """Claims that the tables of a figure decide; a table that two figures draw counts for the first."""
-        first = {table: name for name in reversed(self.paper.figures) for table in self.paper.figures[name].tables}
-        return {name: claim for name, claim in self.paper.claims.items() if first.get(claim.table) == figure}
-
     def claims_spec(self, figure: str) -> ClaimsSpec:
         """What the script that checks the claims of a figure needs to know; no table where it is not drawn."""
-        drawn = self.paper.figures[figure].tables if figure in self.figures() else ()
-        tables = {table: self.paper.tables[table] for table in drawn}
-        axes = {name: table.keys for name, table in tables.items()}
-        return ClaimsSpec(paper=self.paper.name, scale=self.scale, claims=self.claims(figure), axes=axes)
+        drawn_here = self.paper.figures[figure].tables if figure in self.figures() else ()
+        tables = {table: self.paper.tables[table] for table in drawn_here}
+        return ClaimsSpec(
+            paper=self.paper.name,
+            scale=self.scale,
+            claims={name: claim for name, claim in self.paper.claims.items() if claim.figure == figure},
+            axes={name: table.panel_keys for name, table in tables.items()},
+            found_axes={name: table.found_keys(self.plan.tables[name]) for name, table in tables.items()},
+        )
+
+    def published(self, figure: str) -> list[dict[str, Any]]:
+        """Published values that a figure's claims look for among our draws, with the place in the table: for a script
+        that draws them there.
+        """
+        claims = (claim for claim in self.paper.claims.values() if claim.figure == figure)
+        return [
+            {"where": claim.where, "column": claim.column, "value": claim.condition.drawn}
+            for claim in claims
+            if claim.condition.drawn is not None
+        ]
 
     def theory(self) -> list[str]:
         """Tables that a solver computes at this scale."""
@@ -308,8 +322,16 @@ class PaperAtScale:
     def table_spec(self, name: str) -> TableSpec:
         """What the script that makes a measured table has to know."""
         table = self.paper.tables[name]
-        kept = {key: getattr(table, key) for key in Content.model_fields}
-        return TableSpec(grid=self.grids[name], **kept)
+        return TableSpec(grid=self.grids[name], **_content(table))
+
+    def draws_spec(self, name: str) -> DrawsSpec:
+        """What the script that makes a table of draws has to know."""
+        table = self.paper.tables[name]
+        return DrawsSpec(points=self.subsets[name], seeds=tuple(range(table.draws)), **_content(table))
+
+
+def _content(table: Table) -> dict[str, Any]:
+    return {key: getattr(table, key) for key in Content.model_fields}
 
 
 def load_paper(path: Path) -> Paper:

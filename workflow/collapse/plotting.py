@@ -80,7 +80,7 @@ def laws(
         shown, law = (_chosen(part, "held_out_accuracy") for part in here)
         separation(axes, shown, law, note(law.iloc[0]) if note else "")
         _other_choice(axes, here[0])
-        axes.set(title=title(shown.iloc[0]), xlabel=f"layer  ({seeds_note(shown)})")
+        axes.set(title=title(shown.iloc[0]), xlabel=f"layer  ({count_note(shown, 'separation')})")
     for axes in panels[:, 0]:
         axes.set(ylabel="separation fuzziness $D$")
     return figure
@@ -138,9 +138,10 @@ def fitted_line(axes: Axes, shown: pd.DataFrame, ratio: float, colour: int = 1) 
     axes.plot(shown.layer, line, color=sns.color_palette()[colour], linewidth=1)
 
 
-def accuracy(value: float) -> str:
-    """A train accuracy, in words; missing where no run trained."""
-    return "no run trained" if pd.isna(value) else f"train accuracy {value:.3f}"
+def accuracy(law: pd.Series) -> str:
+    """Train accuracy of a row of the law's fit, in words, and how its runs went where they did not all go well."""
+    known = "no run ended" if pd.isna(law.train_accuracy) else f"train accuracy {law.train_accuracy:.3f}"
+    return known if law.runs.endswith("ok") and "," not in law.runs else f"{known} ({law.runs})"
 
 
 def network_title(group: pd.DataFrame) -> str:
@@ -205,7 +206,7 @@ def chance_line(axes: Axes, num_classes: int = 10) -> None:
     axes.axhline(1 / num_classes, color="0.6", linewidth=1, linestyle="--", zorder=0, label="chance")
 
 
-def seeds_note(table: pd.DataFrame) -> str:
-    """How many runs a point stands for."""
-    low, high = table.n.min(), table.n.max()
+def count_note(table: pd.DataFrame, column: str) -> str:
+    """How many runs, or draws, a point of a column stands for."""
+    low, high = table[f"{column}_n"].min(), table[f"{column}_n"].max()
     return f"n = {low}" if low == high else f"n = {low} to {high}"

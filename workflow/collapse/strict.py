@@ -1,7 +1,7 @@
 """Configuration models that reject what they do not know, and say what they would have accepted."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -18,11 +18,15 @@ class Strict(BaseModel):
     """A frozen model. An unknown key is an error that lists the valid ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    # Keys of an earlier version, and what they are called now.
+    RENAMED: ClassVar[dict[str, str]] = {}
 
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
         if isinstance(data, dict):
+            for old in cls.RENAMED.keys() & data.keys():
+                raise ValueError(f"{old} is now {cls.RENAMED[old]}")
             unknown = sorted(map(str, data.keys() - cls.model_fields.keys()))
             if unknown:
                 raise ValueError(f"unknown key {', '.join(unknown)}; valid keys: {', '.join(cls.model_fields)}")

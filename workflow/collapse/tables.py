@@ -1,8 +1,10 @@
 """Tidy tables: what a figure shows, read from the metrics of its runs."""
 
 import itertools
+import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ import pandas as pd
 
 from collapse.grid import axis_value
 from collapse.metrics.groups import group_name
-from collapse.paper import Column, Prediction, TableSpec
+from collapse.paper import Column, Content, Prediction, TableSpec
+from collapse.recipe import Recipe
 from collapse.strict import Explained
 from collapse.theory.predictions import PREDICTIONS
 
@@ -19,36 +22,125 @@ KEYS = ["epoch", "split", "layer", "bn_mode", "classes", "metric"]
 Values = dict[tuple, float]  # of one run, by KEYS, in the order of its metrics.csv
 
 
+STATUSES = ("ok", "untrained", "diverged")  # of runs (collapse.training.run.train_run)
+PREDICTION_MISSING = {"layer_peeled": "an energy is missing, or the model's minority classifiers are zero"}
+
+
 class CutOff(Explained, RuntimeError):
     """A table that was not written, or not copied, to its end."""
+
+
+class Outdated(Explained, RuntimeError):
+    """A run of an earlier version that lacks what a table needs."""
+
+
+class NoSuchValue(Explained, ValueError):
+    """A column that names a layer, metric, split, mode or group of classes that no run has."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a table reads of a finished run: how it went, its values, and why some are missing."""
+
+    status: str
+    reason: str
+    values: Values
+    reasons: dict[tuple, str]
+
+    @property
+    def last_epoch(self) -> int | None:
+        """The last measured epoch; None where there is none."""
+        return max((key[0] for key in self.values), default=None)
+
+
+def read_run(folder: Path) -> Run:
+    """A finished run. Raises CutOff, and Outdated for one that an earlier version gave up."""
+    try:
+        run = json.loads((folder / "run.json").read_text())
+    except (OSError, ValueError) as error:
+        raise CutOff(f"{folder}/run.json can not be read ({error}): delete that folder, and run again") from None
+    if run["status"] not in STATUSES:
+        raise Outdated(f"{folder} was made by an earlier version, which did not measure it: delete it, and run again")
+    values, reasons = read_metrics(folder / "metrics.csv")
+    return Run(run["status"], run["reason"], values, reasons)
 
 
 def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
     """One row a run, or one for each epoch, layer and bn_mode of it that `spec.each` asks for.
 
-    Columns: the spec's axes, `each`, seed, the measured columns (at the last epoch, where `each` asks for none), and
-    what theories predict from them. `runs` is the folder above dataset/model/variant. A run that failed has no metrics:
-    its values are missing.
+    Columns: the spec's axes, `each`, seed, the measured columns (at the end of the protocol, where `each` asks for no
+    epoch), what theories predict from them, `status` of the run (ok, untrained, diverged) and `reason`: why it is not
+    ok, and why values are missing, as "column: why". `runs` is the folder above dataset/model/variant.
+    Raises NoSuchValue for a column that names something which none of the runs has.
     """
-    metrics = cache(read_metrics)
-    rows = []
+    read = cache(read_run)
+    rows, unmatched = [], dict.fromkeys(spec.columns, 0)
     for axes, cell, recipe in spec.grid.points():
         # k_major and the like as the grid asked for them: a balanced run serves every k_major.
         named = {axis: axes.get(axis, axis_value(recipe, axis)) for axis in spec.axes}
         num_classes = len(recipe.class_counts())
         known = {"oversampling": recipe.imbalance.oversampling, "num_classes": num_classes}
         for seed in spec.grid.seeds:
-            measured = metrics(runs / cell / f"seed-{seed}" / "metrics.csv")
-            for places in within_run(measured, spec.each, spec.inside):
+            run = read(runs / cell / f"seed-{seed}")
+            for places in within_run(run, recipe, spec.each, spec.inside):
                 keys = {name: _key(column, named, places, num_classes) for name, column in spec.columns.items()}
-                values = {name: measured.get(key) for name, key in keys.items()}
-                rows.append(known | named | _numbered(places, measured, spec.inside) | {"seed": seed} | values)
+                values = {name: run.values.get(key) for name, key in keys.items()}
+                for name, key in keys.items():
+                    unmatched[name] += key in run.values
+                reason = {"status": run.status, "reason": why_missing(run, keys)}
+                rows.append(known | named | _numbered(places, run, spec.inside) | {"seed": seed} | values | reason)
+    folders = {runs / point.cell / f"seed-{seed}" for point in spec.grid.points() for seed in spec.grid.seeds}
+    for name, matches in unmatched.items():
+        if not matches:
+            _refuse(name, spec, [read(folder) for folder in sorted(folders)])
     table = pd.DataFrame(rows)
     for name, prediction in spec.predictions.items():
         table[name] = predict(table, spec, prediction)
+        lacking = table[name].isna()
+        table.loc[lacking, "reason"] = [
+            _joined(reason, f"{name}: {PREDICTION_MISSING[prediction.theory]}") for reason in table.reason[lacking]
+        ]
     if spec.best:
         table = best(table, spec)
-    return table[[*spec.keys, "seed", *spec.columns, *spec.predictions]]
+    return table[[*spec.keys, "seed", *spec.columns, *spec.predictions, "status", "reason"]]
+
+
+def why_missing(run: Run, keys: dict[str, tuple]) -> str:
+    """Why a run is not ok, and why its values at `keys`, by column, are missing: "why; column: why; ..."."""
+    said = [run.reason] if run.reason else []
+    for name, key in keys.items():
+        if key in run.values and math.isnan(run.values[key]):
+            said.append(f"{name}: {run.reasons[key]}")
+        elif key not in run.values and run.status != "diverged":
+            said.append(f"{name}: not measured here")
+    return "; ".join(said)
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
+
+
+def _refuse(name: str, spec: TableSpec, runs: list[Run]) -> None:
+    """Raise NoSuchValue for a column of which no run has a value, naming what they have; a column of runs that all
+    diverged before they could be measured is only missing.
+    """
+    keys = [key for run in runs for key in run.values]
+    if not keys or all(run.status == "diverged" for run in runs):
+        return
+    column = spec.columns[name]
+    for what, place, wanted in (("layer", 2, column.layer), ("metric", 5, column.metric), ("split", 1, column.split)):
+        there = dict.fromkeys(key[place] for key in keys)
+        if wanted not in there:
+            raise NoSuchValue(
+                f"{spec.grid.source}: column {name} asks for {what} {wanted}, which none of its runs has; they have "
+                f"{', '.join(there)}"
+            )
+        keys = [key for key in keys if key[place] == wanted]
+    there = dict.fromkeys(f"bn_mode {key[3]}, classes {key[4]}" for key in keys)
+    raise NoSuchValue(
+        f"{spec.grid.source}: column {name} asks for {column.metric} of {column.classes} classes in bn_mode "
+        f"{column.bn_mode}, which none of its runs has; they have {'; '.join(there)}"
+    )
 
 
 def best(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
@@ -63,15 +155,19 @@ def best(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def within_run(measured: Values, each: Sequence[str], inside: bool = False) -> Iterator[dict[str, Any]]:
-    """Every combination of the epochs, measured layers and bn_modes of a run; a failed one has but the modes."""
+def within_run(run: Run, recipe: Recipe, each: Sequence[str], inside: bool = False) -> Iterator[dict[str, Any]]:
+    """Every combination of the epochs that the recipe asks for, of measured layers and of bn_modes of a run.
+
+    Other measured epochs (that of zero training error, which every seed has for itself; the last finite one of a
+    training that diverged) are in its metrics.csv.
+    """
     choices = {
-        "epoch": sorted({key[0] for key in measured}) or [None],
-        "layer": measured_layers(measured, inside) or [None],
+        "epoch": sorted(recipe.checkpoint_epochs()),
+        "layer": measured_layers(run.values, inside) or [None],
         "bn_mode": ["eval", "train"],
     }
     for combination in itertools.product(*(choices[place] for place in each)):
-        yield {"epoch": choices["epoch"][-1]} | dict(zip(each, combination, strict=True))
+        yield {"epoch": recipe.protocol.total_epochs} | dict(zip(each, combination, strict=True))
 
 
 def measured_layers(measured: Values, inside: bool = False) -> list[str]:
@@ -80,10 +176,10 @@ def measured_layers(measured: Values, inside: bool = False) -> list[str]:
     return [layer for layer in found if layer != "logits" and (inside or "." not in layer)]
 
 
-def _numbered(places: dict[str, Any], measured: Values, inside: bool) -> dict[str, Any]:
+def _numbered(places: dict[str, Any], run: Run, inside: bool) -> dict[str, Any]:
     """The places of a row as a table shows them: a layer by its number, the input being 0."""
     layer = places.get("layer")
-    return places | ({} if layer is None else {"layer": measured_layers(measured, inside).index(layer)})
+    return places | ({} if layer is None else {"layer": measured_layers(run.values, inside).index(layer)})
 
 
 def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> list[float]:
@@ -97,11 +193,15 @@ def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> lis
     return [theory(row, row["num_classes"]) for row in source.to_dict("records")]
 
 
-def read_metrics(path: Path) -> Values:
-    """Values of a metrics.csv; raises CutOff for one that does not end with the end of a line."""
+def read_metrics(path: Path) -> tuple[Values, dict[tuple, str]]:
+    """Values of a metrics.csv, and the reasons of those that are NaN; raises CutOff for one that does not end with the
+    end of a line.
+    """
     if not path.read_bytes().endswith(b"\n"):
         raise CutOff(f"{path} is cut off: delete it, and run again to measure anew")
-    return pd.read_csv(path).set_index(KEYS).value.to_dict()
+    table = pd.read_csv(path).set_index(KEYS)
+    missing = table.value.isna()
+    return table.value.to_dict(), table.reason[missing].to_dict()
 
 
 def _key(column: Column, axes: dict[str, Any], places: dict[str, Any], num_classes: int) -> tuple:
@@ -115,14 +215,24 @@ def _key(column: Column, axes: dict[str, Any], places: dict[str, Any], num_class
     return places["epoch"], column.split, layer, bn_mode, classes, column.metric
 
 
-def summary(seeds: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
-    """Mean and standard deviation (n - 1) over the seeds that have a value, and n, their number: a row a grid point.
+def summary(seeds: pd.DataFrame, spec: Content) -> pd.DataFrame:
+    """A row a grid point: of each column the mean over the seeds that have a value, their standard deviation (n - 1)
+    and their number, n; and how the runs went, as "2 ok, 1 untrained".
 
-    Where the spec wants no spread, the mean alone, under the column's own name.
+    Where the spec wants no spread, the mean alone under the column's own name, and n. Of draws the central 95 % too.
     """
-    names = (*spec.columns, *spec.predictions)
-    hows = {"_mean": "mean", "_std": "std"} if spec.spread else {"": "mean"}
-    wanted = {f"{name}{ending}": (name, how) for name in names for ending, how in hows.items()}
-    wanted["n"] = (next(iter(spec.columns)), "count")
-    # A failed run has no epoch or layer: it stands in a row of its own, where n is 0.
+    columns = [*spec.columns, *spec.predictions]
+    hows: dict[str, Any] = {"_mean": "mean", "_std": "std"} if spec.spread else {"": "mean"}
+    if spec.draws:
+        hows |= {"_low": lambda values: values.quantile(0.025), "_high": lambda values: values.quantile(0.975)}
+    hows["_n"] = "count"
+    wanted = {f"{name}{ending}": (name, how) for name in columns for ending, how in hows.items()}
+    if "status" in seeds:
+        wanted["runs"] = ("status", _counted)
+    # A run that diverged before its first epoch ended may have no layer: it stands in a row of its own.
     return seeds.groupby(list(spec.keys), sort=False, dropna=False).agg(**wanted).reset_index()
+
+
+def _counted(statuses: pd.Series) -> str:
+    counts = statuses.value_counts()
+    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if status in counts)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from collapse.claims import check_all
-from collapse.paper import ClaimsSpec
+from collapse.claims.check import check_all
+from collapse.claims.language import ClaimsSpec
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument(
-    "--spec", type=ClaimsSpec.model_validate_json, required=True, help="JSON of collapse.paper.ClaimsSpec"
+    "--spec", type=ClaimsSpec.model_validate_json, required=True, help="JSON of collapse.claims.language.ClaimsSpec"
 )
 parser.add_argument("--tables", type=Path, nargs="*", required=True, help="tables in the order of the spec's axes")
 parser.add_argument("--out", type=Path, required=True)
@@ -23,3 +23,5 @@ if __name__ == "__main__":
     for row in verdicts.itertuples():
         measured = f" ({row.ours:.3g}, wanted {row.condition}, n = {row.n})" if row.ours != "" else ""
         print(f"{row.verdict:>12}: {row.statement}{measured}")
+        if row.reason:
+            print(f"{'':>14}{row.reason}")

@@ -13,10 +13,12 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from collapse.claims.language import Claim, Condition, Published
 from collapse.config import Config
+from collapse.data.drawn import Subset
 from collapse.metrics.names import METRICS
 from collapse.models.options import OPTIONS, NetworkOptions
-from collapse.paper import Best, Claim, Column, Condition, Figure, Paper, Prediction, Published, Scale, Table
+from collapse.paper import Best, Column, Figure, Paper, Prediction, Scale, Table
 from collapse.recipe import FirstPhase, Imbalance, Labels, Protocol, Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +26,7 @@ MODELS = {
     model.__name__: model
     for model in (
         *(Config, Paper, Protocol, Table, Column, Best, Prediction, Figure, Claim, Condition, Published, Scale),
-        *(Recipe, Imbalance, Labels, FirstPhase, NetworkOptions),
+        *(Recipe, Imbalance, Labels, FirstPhase, NetworkOptions, Subset),
     )
 }
 
@@ -69,8 +71,8 @@ def default(field: FieldInfo) -> str:
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
-    """Markdown table."""
-    lines = [columns, ["---"] * len(columns), *rows]
+    """Markdown table; a | within a cell would else end it."""
+    lines = [[cell.replace("|", "\\|") for cell in line] for line in (columns, ["---"] * len(columns), *rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -106,12 +108,13 @@ def claims(scale: str) -> str:
             f"{float(row['ours']):.3g}" if row["ours"] else "",
             row["condition"],
             row["n"],
+            row["reason"],
         ]
         for path in sorted((ROOT / "docs" / "gallery" / scale).glob("*/claims.csv"))
         for row in read(path)
         if row["verdict"] != "not run at this scale"
     ]
-    return markdown(["claim", "verdict", "ours", "wanted", "n"], rows)
+    return markdown(["claim", "verdict", "ours", "wanted", "n", "reason"], rows)
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -13,8 +13,7 @@ def measure_file(statistics: Path, path: Path) -> None:
     """Read a run's statistics and write its metrics.csv; raises DamagedFile."""
     tensors, metadata = read_tensors(statistics)
     recipe = Recipe.model_validate_json(metadata["recipe"])
-    # A failed run has no layers.
-    layers, inside = (metadata.get(name, "").split() for name in ("layers", "layers_inside"))
+    layers, inside = (metadata[name].split() for name in ("layers", "layers_inside"))
     epochs = sorted({name.partition("/")[0] for name in tensors})
     rows = []
     for epoch in epochs:

@@ -28,24 +28,21 @@ def extract_run(folder: Path, dataset: Path, rows: np.ndarray, path: Path, devic
     """Write the statistics of every checkpoint of the run in `folder` to `path`.
 
     Tensors are named epoch-<e>/<what network_statistics calls them>; the metadata hold the recipe and the names of the
-    measured layers. A failed run has no tensors.
+    measured layers.
     """
     recipe, run = load_run(folder)
     tensors: dict[str, np.ndarray] = {}
     metadata = {"status": run["status"], "reason": run["reason"], "recipe": recipe.model_dump_json()}
-    if run["status"] == "ok":
-        train, test = (load_images(recipe, dataset, *which, device) for which in (("train", rows), ("test", None)))
-        held_out = load_held_out(recipe, dataset, rows, device) if recipe.held_out else None
-        if recipe.labels.noise or recipe.labels.latent:
-            train = (*train, load_true_labels(recipe, dataset, rows, device))
-        for epoch, entry in run["checkpoints"].items():
-            network = load_checkpoint(folder, recipe, entry).to(device).eval()
-            named = checkpoint_statistics(
-                network, train, test, recipe.num_labels(), held_out, recipe.principal_components
-            )
-            tensors |= {f"epoch-{int(epoch):04d}/{name}": tensor.cpu().numpy() for name, tensor in named.items()}
-            metadata["layers"] = " ".join(layer_names(network, network.measured))
-            metadata["layers_inside"] = " ".join(layer_names(network, network.measured_inside))
+    train, test = (load_images(recipe, dataset, *which, device) for which in (("train", rows), ("test", None)))
+    held_out = load_held_out(recipe, dataset, rows, device) if recipe.held_out else None
+    if recipe.labels.noise or recipe.labels.latent:
+        train = (*train, load_true_labels(recipe, dataset, rows, device))
+    for epoch, entry in run["checkpoints"].items():
+        network = load_checkpoint(folder, recipe, entry).to(device).eval()
+        named = checkpoint_statistics(network, train, test, recipe.num_labels(), held_out, recipe.principal_components)
+        tensors |= {f"epoch-{int(epoch):04d}/{name}": tensor.cpu().numpy() for name, tensor in named.items()}
+        metadata["layers"] = " ".join(layer_names(network, network.measured))
+        metadata["layers_inside"] = " ".join(layer_names(network, network.measured_inside))
     write_tensors(path, tensors, metadata)
 
 

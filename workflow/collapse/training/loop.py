@@ -28,8 +28,8 @@ class Epoch:
     seconds: float
 
 
-class TrainingFailed(RuntimeError):
-    """A fit that can not go on, or went nowhere; the message is its reason."""
+class Diverged(RuntimeError):
+    """A training that can not go on: loss or weights are not finite. The message is the reason."""
 
 
 def oversampled(labels: Tensor, k_major: int, oversampling: int) -> Tensor:
@@ -64,6 +64,9 @@ class Training:
         self.generator = torch.Generator().manual_seed(order_seed)
         self.main_frozen = network.frozen
         self._enter_phase(0)
+        # What a training that diverges goes back to: parameters and buffers as the last finite epoch left them.
+        self._tensors = [*network.parameters(), *network.buffers()]
+        self._finite = [tensor.detach().clone() for tensor in self._tensors]
         self.chunk = protocol.batch_size * max(1, CHUNK_BYTES // (protocol.batch_size * images[0].nbytes))
         self.history: list[Epoch] = []
 
@@ -74,8 +77,11 @@ class Training:
         self.stepper = Stepper(self.network, self.protocol, LOSSES[self.protocol.loss](self.protocol.smoothing))
 
     def run_epoch(self) -> Epoch:
-        """Train for one epoch; raises TrainingFailed when its loss is not finite."""
+        """Train for one epoch. Raises Diverged when its loss, or a weight after it, is not finite; the network is then
+        as the epoch before left it, and the history ends with the epoch that failed.
+        """
         started, number = time.perf_counter(), len(self.history)
+        self._copy(self._tensors, self._finite)
         if self.protocol.first_phase and number == self.protocol.first_phase.epochs:
             self._enter_phase(number)
         rate = self.protocol.learning_rate_at(number)
@@ -92,9 +98,17 @@ class Training:
         mean_loss, accuracy = loss_sum.item() / len(order), correct.item() / len(order)
         seconds = time.perf_counter() - started + (self.history[-1].seconds if self.history else 0.0)
         self.history.append(Epoch(number + 1, rate, mean_loss, accuracy, seconds))
-        if not math.isfinite(mean_loss):
-            raise TrainingFailed(f"the loss is not finite in epoch {number + 1}")
+        finite = {"loss": math.isfinite(mean_loss), "weights": bool(self.stepper.flat.isfinite().all())}
+        if not all(finite.values()):
+            self._copy(self._finite, self._tensors)
+            failed = " and ".join(name for name, is_finite in finite.items() if not is_finite)
+            raise Diverged(f"diverged in epoch {number + 1}: {failed} not finite")
         return self.history[-1]
+
+    @staticmethod
+    @torch.no_grad()
+    def _copy(source: list[Tensor], target: list[Tensor]) -> None:
+        torch._foreach_copy_(target, source)  # one call: a copy a tensor would be 2 % of a small network's epoch
 
     def _run_chunk(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Train on consecutive batches; returns the sum of the losses of their samples, and how many were right."""

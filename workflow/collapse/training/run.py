@@ -22,8 +22,8 @@ from collapse.files import DamagedFile, read_json, replacing, sha256, write_csv,
 from collapse.models.network import Network, Shape, build
 from collapse.recipe import Recipe
 from collapse.training.device import provenance
-from collapse.training.diagnosis import diagnose
-from collapse.training.loop import Epoch, Training, TrainingFailed, oversampled
+from collapse.training.diagnosis import untrained
+from collapse.training.loop import Diverged, Epoch, Training, oversampled
 from collapse.training.state import CURRENT, PREVIOUS, load_state, locked, save_state
 
 CONTIGUOUS = torch.contiguous_format
@@ -86,8 +86,10 @@ def state_folder(states: Path, run: Path) -> Path:
 def train_run(recipe: Recipe, work: Work) -> None:
     """Train one recipe, or go on where an earlier call was cut off; the results stay in the state folder.
 
-    A fit that fails is a result: run.json says so, with the reason, and there is no checkpoint. Raises Stopped, with
-    the state saved, when `work.stop` says so; Locked when another process trains the same run.
+    A fit that fails is a result, and measured like any other; run.json says so in `status`, with the reason: untrained
+    (it ended without having learned anything), diverged (loss or weights became infinite: it is measured at its last
+    finite epoch, and has no value at the end). Raises Stopped, with the state saved, when `work.stop` says so; Locked
+    when another process trains the same run.
     """
     dataset_sha256 = read_json(work.dataset / "manifest.json")["splits"]["train"]["sha256"]
     identity = f"{recipe.sha256()} {dataset_sha256}"
@@ -97,18 +99,18 @@ def train_run(recipe: Recipe, work: Work) -> None:
         began, cpu_began = time.perf_counter(), time.process_time()
         training = _start(recipe, work)
         resumed_at = _resume(training, work, identity)
-        failure, checkpoints = _train(recipe, training, work, identity)
+        status, reason = _train(recipe, training, work, identity)
         write_json(work.state / "recipe.json", recipe.model_dump(mode="json"))
         write_csv(
             work.state / "history.csv", tuple(f.name for f in fields(Epoch)), list(map(astuple, training.history))
         )
         run = {
-            "status": "failed" if failure else "ok",
-            "reason": failure,
+            "status": status,
+            "reason": reason,
             "identity": identity,
             "recipe_sha256": recipe.sha256(),
             "dataset_sha256": dataset_sha256,
-            "checkpoints": checkpoints,
+            "checkpoints": _checkpoints(work.state / "checkpoints"),
             "first_zero_error_epoch": first_fit(training.history),
             "resumed_at_epoch": resumed_at,
             "train_seconds": training.history[-1].seconds if training.history else 0.0,
@@ -181,8 +183,8 @@ def _resume(training: Training, work: Work, identity: str) -> int:
     return len(training.history)
 
 
-def _train(recipe: Recipe, training: Training, work: Work, identity: str) -> tuple[str, dict[int, dict[str, str]]]:
-    """Train to the end; returns why the fit failed, or nothing, and the checkpoints by epoch."""
+def _train(recipe: Recipe, training: Training, work: Work, identity: str) -> tuple[str, str]:
+    """Train to the end, keeping checkpoints; returns the status and, where it is not ok, its reason."""
     folder, wanted, saved = work.state / "checkpoints", recipe.checkpoint_epochs(), time.perf_counter()
     folder.mkdir(exist_ok=True)
     if 0 in wanted and not training.history:
@@ -201,13 +203,17 @@ def _train(recipe: Recipe, training: Training, work: Work, identity: str) -> tup
                 saved = time.perf_counter()
             if stop:
                 raise Stopped(f"stopped after epoch {epoch.epoch}; run again to go on from there")
-        diagnose(training.network, training.images, training.labels, recipe.imbalance.k_major)
-    except TrainingFailed as error:
-        shutil.rmtree(folder)
-        folder.mkdir()
-        return str(error), {}
+    except Diverged as error:
+        _save_checkpoint(training.network, folder, len(training.history) - 1)
+        return "diverged", str(error)
+    reason = untrained(training.network, training.images, training.labels, recipe.imbalance.k_major)
+    return ("untrained", reason) if reason else ("ok", "")
+
+
+def _checkpoints(folder: Path) -> dict[int, dict[str, str]]:
+    """Entries of run.json: file and checksum of each checkpoint, by epoch."""
     names = {int(path.stem.removeprefix("epoch-")): path for path in sorted(folder.glob("epoch-*.safetensors"))}
-    return "", {epoch: {"file": path.name, "sha256": sha256(path)} for epoch, path in names.items()}
+    return {epoch: {"file": path.name, "sha256": sha256(path)} for epoch, path in names.items()}
 
 
 def first_fit(history: list[Epoch]) -> int | None:

@@ -10,7 +10,6 @@ from collapse import plotting
 
 def draw(fit: pd.DataFrame) -> Figure:
     """`fit` is epochs_fit.csv; epoch 0 is the untrained network."""
-    fit = fit[fit.n == fit.n.max()]  # not the epoch of zero training error, which every seed has for itself
     figure, (left, right) = plt.subplots(1, 2, figsize=(2 * plotting.COLUMN_WIDTH, 2.5))
     for axes, column, label in ((left, "r", "Pearson's $r$"), (right, "rho", r"decay ratio $\rho$")):
         sns.lineplot(fit, x="epoch", y=column, hue="bn_mode", marker="o", ax=axes, legend=axes is right)

@@ -10,7 +10,6 @@ PANELS = 6
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """Panels from the initial network to the last epoch. `table` is epochs.csv, `fit` epochs_fit.csv."""
-    # Not the epoch of zero training error, which every seed has for itself.
-    epochs = sorted(table[table.n == table.n.max()].epoch.unique())
+    epochs = sorted(table.epoch.unique())
     shown = {epochs[round(i * (len(epochs) - 1) / (PANELS - 1))] for i in range(PANELS)}
     return plotting.laws(table[table.epoch.isin(shown)], fit, ["epoch"], lambda run: f"epoch {run.epoch:.0f}")

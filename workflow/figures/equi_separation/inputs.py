@@ -1,4 +1,7 @@
-"""Separation fuzziness D_0 of the images themselves."""
+"""Separation fuzziness D_0 of the images themselves: random subsets, and the value that the authors' figures show."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import seaborn as sns
@@ -9,15 +12,25 @@ from collapse import plotting
 from collapse.data.specs import DATASETS
 
 
-def draw(table: pd.DataFrame) -> Figure:
-    """`table` is inputs.csv."""
+def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figure:
+    """`table` is inputs.csv; `published` holds the values of the paper's own draw, by dataset and image size."""
     names = [f"{DATASETS[run.dataset].title}, {run.image_size} x {run.image_size}" for run in table.itertuples()]
-    figure, axes = plt.subplots(figsize=(1.4 * plotting.COLUMN_WIDTH, 0.7 + 0.3 * len(table)))
-    axes.errorbar(
-        table.separation_mean, names, xerr=table.separation_std, linestyle="", marker="o", color=sns.color_palette()[0]
-    )
-    for name, row in zip(names, table.itertuples(), strict=True):
-        axes.annotate(f"{row.separation_mean:.3g}", (row.separation_mean, name), (6, 4), textcoords="offset points")
-    axes.set(xlabel=f"separation fuzziness $D_0$  ({plotting.seeds_note(table)})", xlim=(0, None))
-    axes.margins(x=0.15, y=0.3)
+    figure, axes = plt.subplots(figsize=(1.6 * plotting.COLUMN_WIDTH, 1.1 + 0.35 * len(table)))
+    colour, other = sns.color_palette()[:2]
+    mean = table.separation_mean
+    reach = [mean - table.separation_low, table.separation_high - mean]
+    axes.errorbar(mean, names, xerr=reach, linestyle="", marker="o", color=colour, label="mean, central 95 % of draws")
+    theirs = [
+        (value["value"], name)
+        for name, row in zip(names, table.to_dict("records"), strict=True)
+        for value in published
+        if all(row[axis] == wanted for axis, wanted in value["where"].items())
+    ]
+    if theirs:
+        axes.scatter(*zip(*theirs, strict=True), marker="D", s=22, color=other, zorder=3, label="published")
+    for name, value in zip(names, mean, strict=True):
+        axes.annotate(f"{value:.3g}", (value, name), (0, 5), textcoords="offset points", ha="center", fontsize="small")
+    axes.set(xlabel=f"separation fuzziness $D_0$  ({plotting.count_note(table, 'separation')} draws)", xlim=(0, None))
+    axes.margins(x=0.1, y=0.3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3 / (0.3 + 0.1 * len(table))), ncols=2, fontsize="small")
     return figure

@@ -13,5 +13,5 @@ def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
         fit,
         ["learning_rate"],
         lambda run: f"learning rate {run.learning_rate:g}",
-        note=lambda law: plotting.accuracy(law.train_accuracy),
+        note=plotting.accuracy,
     )

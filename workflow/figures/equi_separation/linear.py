@@ -20,4 +20,4 @@ def name(run: pd.Series) -> str:
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """A panel for each variant. `table` is linear.csv, `fit` linear_fit.csv."""
-    return plotting.laws(table, fit, VARIANT, name, note=lambda law: plotting.accuracy(law.train_accuracy))
+    return plotting.laws(table, fit, VARIANT, name, note=plotting.accuracy)

@@ -32,6 +32,6 @@ def draw(blocks: pd.DataFrame, convolutions: pd.DataFrame, fit: pd.DataFrame) ->
                 for part in (table, fit[["block", "bn_mode", "chosen_by", *names]].rename(columns=names))
             ]
             plotting.separation(axes, *here)
-            axes.set(title=f"{kind} {points}", xlabel=f"layer  ({plotting.seeds_note(here[0])})")
+            axes.set(title=f"{kind} {points}", xlabel=f"layer  ({plotting.count_note(here[0], 'separation')})")
         line[0].set(ylabel=measure)
     return figure

@@ -33,7 +33,7 @@ def draw(table: pd.DataFrame) -> Figure:
             )
         plotting.simplex_line(axes)
         title = f"{plotting.network_title(group)}, $K_A$ = {group.k_major.iloc[0]}"
-        axes.set(xlabel=f"imbalance ratio $R$  ({plotting.seeds_note(group)})", title=title)
+        axes.set(xlabel=f"imbalance ratio $R$  ({plotting.count_note(group, 'cos_minor')})", title=title)
     first = panels[0][0]
     first.set(ylabel="minority cosine", ylim=(-0.3, 1.08))
     figure.legend(handles=plotting.legend_handles(first, SOURCES.values()), loc="outside lower center", frameon=False)

@@ -12,7 +12,10 @@ def draw(table: pd.DataFrame) -> Figure:
     for axes, group in panels:
         plotting.curves(axes, group, "ratio", "cos_minor", hue="k_major", label=lambda k: f"$K_A$ = {k}")
         plotting.simplex_line(axes)
-        axes.set(xlabel=f"imbalance ratio $R$  ({plotting.seeds_note(group)})", title=plotting.network_title(group))
+        axes.set(
+            xlabel=f"imbalance ratio $R$  ({plotting.count_note(group, 'cos_minor')})",
+            title=plotting.network_title(group),
+        )
     panels[0][0].set(ylabel="minority cosine", ylim=(-0.3, 1.08))
     panels[0][0].legend(frameon=False)
     return figure

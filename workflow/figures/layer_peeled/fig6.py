@@ -13,7 +13,7 @@ def draw(table: pd.DataFrame) -> Figure:
         plotting.curves(axes, group, "oversampling", "cos_minor", hue="k_major", label=lambda k: f"$K_A$ = {k}")
         plotting.simplex_line(axes)
         axes.set(
-            xlabel=f"oversampling rate $w_r$  ({plotting.seeds_note(group)})",
+            xlabel=f"oversampling rate $w_r$  ({plotting.count_note(group, 'cos_minor')})",
             title=f"{plotting.network_title(group)}, $R$ = {group.ratio.iloc[0]:g}",
         )
     panels[0][0].set(ylabel="minority cosine", ylim=(-0.3, 1.08))

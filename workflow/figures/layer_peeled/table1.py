@@ -20,7 +20,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 axes, group, "oversampling", column, "k_major", lambda k: f"$K_A$ = {k}", linestyle=line, marker=mark
             )
         axes.set(
-            xlabel=f"oversampling rate $w_r$  ({plotting.seeds_note(group)})",
+            xlabel=f"oversampling rate $w_r$  ({plotting.count_note(group, 'minority_test_accuracy')})",
             title=f"{plotting.network_title(group)}, $R$ = {group.ratio.iloc[0]:g}",
         )
     first = panels[0][0]

@@ -1,0 +1,224 @@
+"""What a claim may say: the keys of a claim in a paper's file."""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from collapse.strict import Strict
+
+SCALES = ("demo", "small", "paper")
+EXTREMES = ("min", "max", "max_finite")  # what `where` may ask of an axis, within each combination of the others
+
+
+def _number(value: Any) -> Any:
+    """A number of a condition, which may be written as a fraction, as 6/9."""
+    return float(Fraction(value)) if isinstance(value, str) and "/" in value else value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+
+
+class Interval(NamedTuple):
+    """The values that satisfy a condition; `closed`: its ends too."""
+
+    low: float
+    high: float
+    closed: bool
+
+    def holds(self, value: float) -> bool:
+        """Whether it contains `value`; never for NaN."""
+        if self.closed:
+            return self.low <= value <= self.high
+        return self.low < value < self.high
+
+    def room(self, value: float) -> float:
+        """Distance from `value` to the nearer end, negative outside."""
+        return min(value - self.low, self.high - value)
+
+
+class Condition(Strict):
+    """What a claimed quantity has to satisfy: exactly one of its keys, and tolerance with near."""
+
+    above: Number | None = Field(None, description="greater than this")
+    at_least: Number | None = Field(None, description="this or greater")
+    below: Number | None = Field(None, description="less than this")
+    at_most: Number | None = Field(None, description="this or less")
+    near: Number | None = Field(None, description="within tolerance of this")
+    between: tuple[Number, Number] | None = Field(None, description="in this closed interval")
+    drawn: Number | None = Field(
+        None,
+        description="this value lies in the central 95 % of a table's draws, of which 50 are needed",
+    )
+    tolerance: float = Field(0.0, ge=0, description="for near")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Condition":
+        given = self._given()
+        if len(given) != 1:
+            raise ValueError("give exactly one of above, at_least, below, at_most, near, between, drawn")
+        if bool(self.tolerance) != (self.near is not None):
+            raise ValueError("give tolerance with near, and with nothing else")
+        if self.between and not self.between[0] < self.between[1]:
+            raise ValueError("between needs its lower end first")
+        return self
+
+    def _given(self) -> list[str]:
+        return [name for name in type(self).model_fields if name != "tolerance" and getattr(self, name) is not None]
+
+    def interval(self) -> Interval:
+        """The values that satisfy it; for `drawn` see collapse.claims.verdict.decide_drawn."""
+        if self.near is not None:
+            return Interval(self.near - self.tolerance, self.near + self.tolerance, closed=True)
+        if self.between is not None:
+            return Interval(*self.between, closed=True)
+        low = next((value for value in (self.above, self.at_least) if value is not None), -math.inf)
+        high = next((value for value in (self.below, self.at_most) if value is not None), math.inf)
+        return Interval(low, high, closed=self.above is None and self.below is None)
+
+    def __str__(self) -> str:
+        """In words."""
+        signs = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
+        (name,) = self._given()
+        value = getattr(self, name)
+        if name in signs:
+            return f"{signs[name]} {value:g}"
+        if name == "between":
+            return f"{value[0]:g} to {value[1]:g}"
+        return f"{value:g} within {self.tolerance:g}" if name == "near" else f"{value:g} is one of the draws"
+
+
+class Published(Strict):
+    """What the paper says, and how that is known."""
+
+    value: str = Field(description="the published value or statement; unverified when only recalled")
+    source: str = Field(description="where it stands")
+
+
+# What becomes of the values along the axis `across`, in the order of the axis.
+REDUCTIONS = {
+    "change": "last - first",
+    "ratio": "last / first",
+    "factor": "greatest / least",
+    "min_step": "least difference of neighbours",
+    "max_step": "greatest difference of neighbours",
+    "gain": "greatest - first",
+    "drop": "greatest - last",
+    "greatest_distance": "greatest absolute value",
+    "argmax": "where on the axis it is greatest, the first of equals",
+    "trend": "Kendall's tau with the axis, 1 where it rises at every step, 0 where it is constant",
+    "rank_correlation": "Spearman's correlation with with_column, 0 where either is constant",
+}
+
+
+class Claim(Strict):
+    """A statement of the paper, as a quantity computed from one table and a condition on it.
+
+    In this order: `where` selects rows; `minus_column` or `ratio_to_column` compare two columns; values are averaged
+    over `mean_over`; `across` and `reduce` make one number of the values along an axis; `compare` takes the difference
+    of two places. What is left is a value for every seed and panel, a combination of the axes not yet used up;
+    `share_of_panels` makes one of the panels. (collapse.claims.quantity; the verdict: collapse.claims.verdict.)
+    """
+
+    RENAMED: ClassVar = {
+        "over": "mean_over",
+        "along": "across",
+        "minus": "minus_column",
+        "missing": "nothing: a missing value satisfies no condition",
+    }
+
+    statement: str = Field(description="what is claimed, in one sentence")
+    figure: str = Field(description="figure that shows it, and whose target checks it")
+    table: str = Field(description="table that decides, one of the figure's")
+    column: str = Field(description="column of the table")
+    minus_column: str | None = Field(None, description="what is claimed is of column less this one")
+    ratio_to_column: str | None = Field(None, description="what is claimed is of column divided by this one")
+    where: dict[str, Any] = Field(
+        {},
+        description="axis: value, list of values, or condition as {at_least: 100}; max and min: the greatest and least "
+        "value within each combination of the other axes, max_finite: the greatest that is not infinite",
+    )
+    mean_over: tuple[str, ...] = Field(
+        (), description="axes to average over: those values of them that all that is compared has in common"
+    )
+    across: str | None = Field(None, description="numeric axis along which the values are reduced to one")
+    reduce: Literal[tuple(REDUCTIONS)] | None = Field(
+        None, description="how, in the axis' order: " + "; ".join(f"{k}: {v}" for k, v in REDUCTIONS.items())
+    )
+    with_column: str | None = Field(None, description="the other column of reduce: rank_correlation")
+    compare: dict[str, tuple[Any, Any]] = Field(
+        {}, description="axis: [one, other]: what is claimed is of the value at the other less that at the one"
+    )
+    share_of_panels: Condition | None = Field(
+        None, description="what is claimed is of the share of panels that satisfy this condition"
+    )
+    seeds: Literal["each", "median"] = Field(
+        "each", description="median: the median of the seeds alone decides; it needs five seeds"
+    )
+    condition: Condition = Field(description="what the quantity has to satisfy")
+    published: Published = Field(description="the paper's own value")
+    scales: tuple[Literal[SCALES], ...] = Field(SCALES, description="scales at which it is meant to show")
+
+    @field_validator("where")
+    @classmethod
+    def _conditions(cls, where: dict[str, Any]) -> dict[str, Any]:
+        for wanted in where.values():
+            if isinstance(wanted, dict) and Condition.model_validate(wanted).drawn is not None:
+                raise ValueError("where can not ask for draws")
+        return where
+
+    @model_validator(mode="after")
+    def _sensible(self) -> "Claim":
+        if bool(self.across) != bool(self.reduce):
+            raise ValueError("give across and reduce together")
+        if (self.reduce == "rank_correlation") != (self.with_column is not None):
+            raise ValueError("give with_column with reduce: rank_correlation, and with nothing else")
+        if len(self.compare) > 1:
+            raise ValueError("compare takes one axis")
+        if self.minus_column and self.ratio_to_column:
+            raise ValueError("give minus_column or ratio_to_column, not both")
+        used = [*self.mean_over, *filter(None, [self.across]), *self.compare]
+        if len(set(used)) < len(used):
+            raise ValueError("an axis is used once: in mean_over, across or compare")
+        if self.share_of_panels and self.share_of_panels.drawn is not None:
+            raise ValueError("share_of_panels can not be a condition on draws")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that it reads."""
+        return tuple(filter(None, (self.column, self.minus_column, self.ratio_to_column, self.with_column)))
+
+
+class ClaimsSpec(Strict):
+    """What the script that checks the claims of a figure needs to know: by table the axes that say which point a row
+    is, and those of them whose values only the finished table shows.
+    """
+
+    paper: str
+    scale: str
+    claims: dict[str, Claim]
+    axes: dict[str, tuple[str, ...]]
+    found_axes: dict[str, tuple[str, ...]] = Field({})
+
+
+def comparable(value: Any) -> Any:
+    """A value of a paper's file as a table has it: the ratio inf is a number there."""
+    return math.inf if value == "inf" else value
+
+
+def matcher(wanted: Any) -> Callable[[Any], bool]:
+    """Whether a value of an axis is what `where` asks for: a value, one of a list, or in a condition."""
+    if isinstance(wanted, dict):
+        return Condition.model_validate(wanted).interval().holds
+    values = [comparable(value) for value in (wanted if isinstance(wanted, list | tuple) else [wanted])]
+    return lambda value: value in values
+
+
+def describe(wanted: Any) -> str:
+    """What `where` asks for, in words."""
+    if isinstance(wanted, dict):
+        return str(Condition.model_validate(wanted))
+    return " or ".join(map(str, wanted if isinstance(wanted, list | tuple) else [wanted]))

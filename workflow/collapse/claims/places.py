@@ -1,0 +1,75 @@
+"""Whether the places a claim names on the axes of its table exist, before anything runs."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from collapse.claims.language import EXTREMES, Claim, describe, matcher
+from collapse.grid import Axes, axis_value, combinations, resolve
+
+
+class TableKeys(Protocol):
+    """What is asked of a table (collapse.paper.Table)."""
+
+    solver: str | None
+    draws: int | None
+    best: Any
+    each: tuple[str, ...]
+
+    def found_keys(self, blocks: tuple[Axes, ...]) -> tuple[str, ...]:
+        """Keys whose values only the finished table shows."""
+
+
+def check_places(claim: Claim, table: TableKeys, grids: Iterable[tuple[tuple[Axes, ...], Axes]], name: str) -> None:
+    """Raise ValueError where `where` or `compare` asks for a value that no grid of the table has, at any scale, naming
+    those there are; and where `across` names an axis whose values have no order.
+
+    grids: blocks and protocol of each scale.
+    """
+    grids = list(grids)
+    for axis, wanted in [*claim.where.items(), *((axis, [one]) for axis, two in claim.compare.items() for one in two)]:
+        if isinstance(wanted, str) and wanted in EXTREMES:
+            continue
+        there = values_of(axis, table, grids)
+        if there is not None and not any(map(matcher(wanted), there)):
+            listed = ", ".join(sorted(map(str, there)))
+            raise ValueError(
+                f"{name}: no grid of {claim.table} has {axis} {describe(wanted)}, at any scale; valid: {listed}"
+            )
+    if claim.across:
+        there = values_of(claim.across, table, grids) or ()
+        words = [value for value in there if isinstance(value, str | bool | list)]
+        if words:
+            raise ValueError(
+                f"{name}: across {claim.across} has no order, being {', '.join(map(str, words))}: use compare"
+            )
+
+
+def values_of(axis: str, table: TableKeys, grids: list[tuple[tuple[Axes, ...], Axes]]) -> list[Any] | None:
+    """Every value that a table's rows have on an axis, at any scale; None where only the finished table shows them."""
+    if axis == "bn_mode":
+        return ["eval", "train"]
+    if axis == "chosen_by":
+        return list(table.best.by)
+    found: list[Any] = []
+    for blocks, protocol in grids:
+        if axis in table.found_keys(blocks):
+            return None
+        for block in blocks:
+            found += [value for value in block_values(axis, block, protocol) if value not in found]
+    return found
+
+
+def block_values(axis: str, block: Axes, protocol: Axes) -> Iterator[Any]:
+    """Values of an axis in one block: those it names, the measured epochs of its recipes, or the recipes' default."""
+    labels = block.get("labels", {})
+    given = {key: value for key, value in block.items() if key != "labels"}
+    if axis in labels:
+        yield labels[axis]
+    elif axis in given:
+        values = given[axis] if isinstance(given[axis], list) else [given[axis]]
+        yield from (float("inf") if value == "inf" else value for value in values)
+    elif axis == "epoch":
+        for axes in combinations(given):
+            yield from resolve(axes, protocol, "").checkpoint_epochs()
+    elif "model" in given:
+        yield axis_value(resolve(next(combinations(given)), protocol, ""), axis)

@@ -1,0 +1,224 @@
+"""The quantity that a claim is about, computed from a table: a value for every panel and seed."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from collapse.claims.language import EXTREMES, Claim, Condition, comparable, describe, matcher
+from collapse.strict import ConfigError
+
+
+class NotRun(Exception):
+    """The grid of this scale has none of what the claim is about; the message says what it lacks."""
+
+
+def trend(place: np.ndarray, values: np.ndarray) -> float:
+    """Kendall's tau-b of values (n,) with their places (n,) on an axis; 0 for constant values."""
+    return 0.0 if np.ptp(values) == 0 else float(stats.kendalltau(place, values).statistic)
+
+
+def rank_correlation(values: np.ndarray, others: np.ndarray) -> float:
+    """Spearman's correlation of values (n,) and others (n,); 0 where either is constant."""
+    if np.ptp(values) == 0 or np.ptp(others) == 0:
+        return 0.0
+    return float(stats.spearmanr(values, others).statistic)
+
+
+# By name: (places on the axis (n,), values (n,), values of with_column (n,)) -> a number (language.REDUCTIONS).
+REDUCTIONS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
+    "change": lambda place, values, others: values[-1] - values[0],
+    "ratio": lambda place, values, others: values[-1] / values[0] if values[0] else math.nan,
+    "factor": lambda place, values, others: values.max() / values.min() if values.min() else math.nan,
+    "min_step": lambda place, values, others: np.diff(values).min(),
+    "max_step": lambda place, values, others: np.diff(values).max(),
+    "gain": lambda place, values, others: values.max() - values[0],
+    "drop": lambda place, values, others: values.max() - values[-1],
+    "greatest_distance": lambda place, values, others: np.abs(values).max(),
+    "argmax": lambda place, values, others: place[values.argmax()],
+    "trend": lambda place, values, others: trend(place, values),
+    "rank_correlation": lambda place, values, others: rank_correlation(values, others),
+}
+
+
+def quantity(claim: Claim, table: pd.DataFrame, keys: Sequence[str], found_keys: Sequence[str] = ()) -> pd.DataFrame:
+    """The claimed quantity: columns of the panels, `seed` where the table has one, `value`, and `reason` where it is
+    NaN. Every panel has a row for every seed.
+
+    `table` has a row for each combination of `keys` (and of seed, where it was measured); its columns `status` and
+    `reason`, where it has them, say how the runs went and why values are missing (collapse.tables.seeds_table).
+    `found_keys` are those whose values no grid says beforehand. Raises NotRun where the grid of this scale lacks what
+    the claim is about; ConfigError for a value of found_keys that is not in the table.
+    """
+    rows = select(with_value(claim, table), claim.where, keys, found_keys)
+    pinned = {axis for axis, wanted in claim.where.items() if isinstance(wanted, str) and wanted in EXTREMES}
+    compared = next(iter([*filter(None, [claim.across]), *claim.compare]), None)
+    used = {*claim.mean_over, claim.across, *claim.compare, *pinned}
+    panels = [key for key in keys if key not in used]
+    seed = ["seed"] if "seed" in rows else []
+    if claim.mean_over:
+        rows = mean_over(rows, claim.mean_over, compared, panels)
+        others = [*panels, *seed, *filter(None, [claim.across]), *claim.compare]
+        rows = reduce_groups(rows, others, value=lambda part: part.value.mean(), other=lambda part: part.other.mean())
+    if claim.across:
+        rows = across(claim, rows, [*panels, *seed, *claim.compare])
+    for axis, places in claim.compare.items():
+        rows = compare(rows, axis, places, [*panels, *seed])
+    rows = complete(rows[[*panels, *seed, "value", "reason"]], panels)
+    return share(rows, claim.share_of_panels) if claim.share_of_panels else rows
+
+
+def with_value(claim: Claim, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with `value`, what is claimed of a row, `other`, that of with_column, and why they are missing."""
+    value = number(table, claim.column)
+    if claim.minus_column:
+        value = value - number(table, claim.minus_column)
+    if claim.ratio_to_column:
+        value = value / number(table, claim.ratio_to_column)
+    other = number(table, claim.with_column) if claim.with_column else value
+    rows = table.assign(value=value.where(np.isfinite(value)), other=other.where(np.isfinite(other)))
+    rows["reason"] = [
+        why_missing(row, claim.columns) if pd.isna(row["value"]) or pd.isna(row["other"]) else ""
+        for row in rows.to_dict("records")
+    ]
+    return rows
+
+
+def number(table: pd.DataFrame, column: str) -> pd.Series:
+    """A column as numbers; raises ConfigError for one that holds text, or is not there."""
+    try:
+        return table[column].astype(float)
+    except KeyError:
+        raise ConfigError(f"a claim is about the column {column}: its table has {', '.join(table)}") from None
+    except ValueError as error:
+        raise ConfigError(f"a claim is about the column {column}, which holds no numbers: {error}") from None
+
+
+def why_missing(row: dict[str, Any], columns: Sequence[str]) -> str:
+    """Why one of the columns has no value: the metric's own reason, else how the run went."""
+    reason = row.get("reason")
+    said = reason.split("; ") if isinstance(reason, str) else [""]  # a file has nothing where there is none
+    for column in columns:
+        own = [part.removeprefix(f"{column}: ") for part in said if part.startswith(f"{column}: ")]
+        if own:
+            return own[0]
+    if row.get("status", "ok") != "ok":
+        return said[0] if row["status"] in ("diverged", "untrained") else str(row["status"])
+    return "a value is missing, or divided by zero"
+
+
+def select(
+    rows: pd.DataFrame, where: dict[str, Any], keys: Sequence[str], found_keys: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The rows that `where` asks for, extremes last and within each combination of the other keys."""
+    extremes = {axis: wanted for axis, wanted in where.items() if isinstance(wanted, str) and wanted in EXTREMES}
+    for axis, wanted in where.items():
+        if axis in extremes:
+            continue
+        found, said = rows[axis].map(matcher(wanted)).astype(bool), f"{axis} {describe(wanted)}"
+        if not found.any():
+            there = ", ".join(map(str, rows[axis].unique()))
+            if axis in found_keys:
+                raise ConfigError(f"where: no row has {said}; there are {there}")
+            raise NotRun(f"its grid has no {said}, only {there}")
+        rows = rows[found]
+    others = [key for key in keys if key not in extremes]
+    for axis, wanted in extremes.items():
+        allowed = rows[np.isfinite(rows[axis])] if wanted == "max_finite" else rows
+        wanted = "max" if wanted == "max_finite" else wanted
+        best = allowed.groupby(others, dropna=False)[axis].transform(wanted) if others else allowed[axis].agg(wanted)
+        rows = allowed[allowed[axis] == best]
+    return rows
+
+
+def mean_over(rows: pd.DataFrame, axes: Sequence[str], compared: str | None, panels: Sequence[str]) -> pd.DataFrame:
+    """The rows at those values of `axes` that every place on the axis `compared` has, within each panel.
+
+    A mean over other values on one side than on the other would compare what was averaged, not what is compared.
+    """
+    if compared is None:
+        return rows
+    kept = []
+    for _, panel in groups(rows, panels):
+        sets = [set(part[list(axes)].itertuples(index=False, name=None)) for _, part in panel.groupby(compared)]
+        shared = set.intersection(*sets)
+        if not shared:
+            raise NotRun(f"no {' and '.join(axes)} is shared by all values of {compared}")
+        kept.append(panel[[place in shared for place in panel[list(axes)].itertuples(index=False, name=None)]])
+    return pd.concat(kept)
+
+
+def across(claim: Claim, rows: pd.DataFrame, others: Sequence[str]) -> pd.DataFrame:
+    """The values along the axis `across` reduced to one, for each combination of `others`."""
+    axis, function = claim.across, REDUCTIONS[claim.reduce]
+    if rows[axis].dtype == bool or not pd.api.types.is_numeric_dtype(rows[axis]):
+        raise ConfigError(f"across: {axis} has no order, being {', '.join(map(str, rows[axis].unique()))}: use compare")
+    if rows[axis].nunique() < 2:
+        raise NotRun(f"its grid has a single {axis}, {rows[axis].iloc[0]:g}")
+
+    def reduced(part: pd.DataFrame) -> float:
+        part = part.sort_values(axis)
+        if len(part) < 2:
+            return math.nan
+        return function(*(part[name].to_numpy(float) for name in (axis, "value", "other")))
+
+    result = reduce_groups(rows, others, value=reduced)
+    result.loc[result.value.isna() & (result.reason == ""), "reason"] = f"fewer than 2 values of {axis}, or a zero"
+    return result
+
+
+def compare(rows: pd.DataFrame, axis: str, places: tuple[Any, Any], others: Sequence[str]) -> pd.DataFrame:
+    """The value at the second place on `axis` less that at the first."""
+    for place in places:
+        if not (rows[axis] == comparable(place)).any():
+            raise NotRun(f"its grid has no {axis} {place}")
+    chosen = rows[rows[axis].isin([comparable(place) for place in places])]
+
+    def difference(part: pd.DataFrame) -> float:
+        one, other = (part.value[part[axis] == comparable(place)] for place in places)
+        return other.iloc[0] - one.iloc[0] if len(one) == len(other) == 1 else math.nan
+
+    result = reduce_groups(chosen, others, value=difference)
+    result.loc[result.value.isna() & (result.reason == ""), "reason"] = f"not both of {places[0]} and {places[1]}"
+    return result
+
+
+def reduce_groups(
+    rows: pd.DataFrame, keys: Sequence[str], **functions: Callable[[pd.DataFrame], float]
+) -> pd.DataFrame:
+    """One row for each combination of `keys`: by name the functions of its rows, or NaN and why one of their values is
+    missing.
+    """
+    reduced = []
+    for place, part in groups(rows, keys):
+        reasons = [reason for reason in part.reason if reason]
+        values = {name: math.nan if reasons else function(part) for name, function in functions.items()}
+        reduced.append(dict(zip(keys, place, strict=True)) | values | {"reason": next(iter(reasons), "")})
+    return pd.DataFrame(reduced)
+
+
+def groups(rows: pd.DataFrame, keys: Sequence[str]):
+    """Combinations of `keys`, as tuples, with their rows; all rows where there is no key."""
+    return rows.groupby(list(keys), dropna=False, sort=False) if keys else [((), rows)]
+
+
+def complete(rows: pd.DataFrame, panels: Sequence[str]) -> pd.DataFrame:
+    """The rows, and one without a value for each seed that a panel lacks."""
+    if "seed" not in rows:
+        return rows
+    lacking = []
+    for place, panel in groups(rows, panels):
+        for seed in sorted(set(rows.seed) - set(panel.seed)):
+            here = dict(zip(panels, place, strict=True))
+            lacking.append(here | {"seed": seed, "value": math.nan, "reason": f"no row of seed {seed}"})
+    return pd.concat([rows, pd.DataFrame(lacking)], ignore_index=True) if lacking else rows
+
+
+def share(rows: pd.DataFrame, condition: Condition) -> pd.DataFrame:
+    """The share of panels that satisfy the condition, of each seed."""
+    holds = condition.interval().holds
+    seed = ["seed"] if "seed" in rows else []
+    return reduce_groups(rows, seed, value=lambda part: float(np.mean([holds(value) for value in part.value])))
