@@ -89,7 +89,7 @@ gallery:
 	cd results/$(SCALE) && for folder in figures/*/; do \
 		paper=$$(basename $$folder); kept=../../docs/gallery/$(SCALE)/$$paper; mkdir -p $$kept; \
 		cp figures/$$paper/*.png $$kept/; cp claims/$$paper.csv $$kept/claims.csv; \
-		for table in tables/$$paper/*.csv; do case $$table in *_seeds.csv) ;; *) cp $$table $$kept/ ;; esac; done; \
+		cp tables/$$paper/*.csv $$kept/; \
 	done
 
 lock: setup

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from collapse.theory import layer_peeled
+from collapse.theory import layer_peeled, predictions
 from collapse.theory.layer_peeled import collapse_threshold, solve, vanishing_threshold
 from collapse.theory.semidefinite import Programme
 
@@ -53,6 +53,16 @@ def test_balanced_classes_are_a_simplex_frame(k_major, k_minor, energy):
     assert solution.cos_major == pytest.approx(-1 / (k - 1), abs=1e-12)
     loss = math.log1p((k - 1) * math.exp(-k * math.sqrt(energy) / (k - 1)))
     assert solution.objective == pytest.approx(k * loss, rel=1e-12)
+
+
+def test_the_prediction_for_balanced_classes_is_the_simplex_whatever_the_energies():
+    """An identity of the model, which no network could refute: therefore no claim."""
+    rng = np.random.default_rng(0)
+    for k_major, e_h, e_w in zip(
+        rng.integers(2, 9, 300), rng.uniform(0.1, 50, 300), rng.uniform(0.1, 5, 300), strict=True
+    ):
+        row = {"k_major": k_major, "ratio": 1, "oversampling": 1, "e_h": e_h, "e_h_major": e_h, "e_w": e_w}
+        assert predictions.layer_peeled(row, 10) == pytest.approx(-1 / 9, abs=1e-12)
 
 
 def test_balanced_objective_of_ten_classes():

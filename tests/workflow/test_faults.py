@@ -52,7 +52,7 @@ def cut_off(path):
 def counts(project):
     """How many runs each row of the figure's table stands for."""
     with (project.folder / TABLE).open() as file:
-        return [row["n"] for row in csv.DictReader(file)]
+        return [row["cos_minor_n"] for row in csv.DictReader(file)]
 
 
 def wait_for(path, process):
@@ -222,13 +222,39 @@ def test_two_workflows_on_one_folder_exclude_each_other(project):
     assert project.planned("fig1", *LONG) == {}
 
 
-def test_a_figure_with_half_of_its_seeds_failed_is_drawn_with_the_others_and_says_so(project):
-    """A fit that diverges is a result; the table, the figure and the list of runs count the others."""
-    run = project.folder / SEED / "run.json"
-    run.write_text(json.dumps(json.loads(run.read_text()) | {"status": "failed", "reason": "the loss is nan"}))
+def test_a_figure_with_half_of_its_seeds_diverged_is_drawn_with_the_others_and_says_so(project):
+    """A fit that diverges is a result: the table counts the others, and says why this one has no value at the end."""
+    run, metrics = (project.folder / SEED / name for name in ("run.json", "metrics.csv"))
+    made = run.stat()
+    run.write_text(json.dumps(json.loads(run.read_text()) | {"status": "diverged", "reason": "diverged in epoch 2"}))
+    os.utime(run, ns=(made.st_atime_ns, made.st_mtime_ns))
+    metrics.write_text(metrics.read_text().replace("\n2,", "\n1,"))  # its last finite epoch
     project.run("fig1")
     assert counts(project) == ["1"]
+    with (project.folder / TABLE).with_name("fig1_seeds.csv").open() as file:
+        assert [(row["status"], row["reason"]) for row in csv.DictReader(file)] == [
+            ("diverged", "diverged in epoch 2"), ("ok", ""),
+        ]  # fmt: skip
     assert project.planned("fig1") == {}
+
+
+def test_a_figure_all_of_whose_seeds_diverged_for_real_is_drawn_and_says_so(project):
+    """An infinite step: every stage ends, nothing is redone, and the table has no value rather than a wrong one."""
+    wild = ("--config", "protocol={learning_rate: 1.0e+38}")
+    project.run("fig1", *wild)
+    assert counts(project) == ["0"]
+    with (project.folder / TABLE).open() as file:
+        assert [row["runs"] for row in csv.DictReader(file)] == ["2 diverged"]
+    assert json.loads((project.folder / SEED / "run.json").read_text())["reason"].startswith("diverged in epoch 1")
+    assert project.planned("fig1", *wild) == {}
+
+
+def test_a_column_of_a_misspelt_layer_is_an_error_that_lists_the_layers(project):
+    paper = project.folder / "config/papers/one_cell.yaml"
+    paper.write_text(paper.read_text().replace("layer: classifier", "layer: clasifier"))
+    output = failed(project)
+    assert "error: config/papers/one_cell.yaml, scales.demo.tables.fig1: column cos_minor asks for layer clas" in output
+    assert "they have classifier, head, flatten, fc1" in output
 
 
 def test_a_figure_half_of_whose_jobs_crashed_is_drawn_with_the_seeds_that_are_there(project):

@@ -36,10 +36,11 @@ def test_every_stage_leaves_its_file(finished):
     assert len(subset) == 7 * 140 + 3 * 2
     table = rows(finished.folder / "results/demo/tables/layer_peeled/fig6.csv")
     assert list(table[0]) == [
-        "dataset", "model", "k_major", "ratio", "oversampling", "cos_minor_mean", "cos_minor_std", "n",
+        "dataset", "model", "k_major", "ratio", "oversampling",
+        "cos_minor_mean", "cos_minor_std", "cos_minor_n", "runs",
     ]  # fmt: skip
     assert [row["oversampling"] for row in table] == ["1", "2", "5", "20", "70"]
-    assert {row["n"] for row in table} == {"2"}
+    assert {row["cos_minor_n"] for row in table} == {"2"}
     claims = rows(finished.folder / "results/demo/claims/layer_peeled/fig6.csv")
     assert {claim["claim"] for claim in claims} == {"fig6_falls", "fig6_restored"}
     assert {claim["verdict"] for claim in claims} <= {"holds", "fails", "inconclusive"}

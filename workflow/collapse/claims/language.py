@@ -212,7 +212,8 @@ def comparable(value: Any) -> Any:
 def matcher(wanted: Any) -> Callable[[Any], bool]:
     """Whether a value of an axis is what `where` asks for: a value, one of a list, or in a condition."""
     if isinstance(wanted, dict):
-        return Condition.model_validate(wanted).interval().holds
+        interval = Condition.model_validate(wanted).interval()
+        return lambda value: isinstance(value, int | float) and interval.holds(value)
     values = [comparable(value) for value in (wanted if isinstance(wanted, list | tuple) else [wanted])]
     return lambda value: value in values
 

@@ -1,25 +1,16 @@
 """Whether the places a claim names on the axes of its table exist, before anything runs."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from collapse.claims.language import EXTREMES, Claim, describe, matcher
 from collapse.grid import Axes, axis_value, combinations, resolve
 
-
-class TableKeys(Protocol):
-    """What is asked of a table (collapse.paper.Table)."""
-
-    solver: str | None
-    draws: int | None
-    best: Any
-    each: tuple[str, ...]
-
-    def found_keys(self, blocks: tuple[Axes, ...]) -> tuple[str, ...]:
-        """Keys whose values only the finished table shows."""
+if TYPE_CHECKING:
+    from collapse.paper import Table
 
 
-def check_places(claim: Claim, table: TableKeys, grids: Iterable[tuple[tuple[Axes, ...], Axes]], name: str) -> None:
+def check_places(claim: Claim, table: "Table", grids: Iterable[tuple[tuple[Axes, ...], Axes]], name: str) -> None:
     """Raise ValueError where `where` or `compare` asks for a value that no grid of the table has, at any scale, naming
     those there are; and where `across` names an axis whose values have no order.
 
@@ -44,7 +35,7 @@ def check_places(claim: Claim, table: TableKeys, grids: Iterable[tuple[tuple[Axe
             )
 
 
-def values_of(axis: str, table: TableKeys, grids: list[tuple[tuple[Axes, ...], Axes]]) -> list[Any] | None:
+def values_of(axis: str, table: "Table", grids: list[tuple[tuple[Axes, ...], Axes]]) -> list[Any] | None:
     """Every value that a table's rows have on an axis, at any scale; None where only the finished table shows them."""
     if axis == "bn_mode":
         return ["eval", "train"]
