@@ -27,7 +27,8 @@ FLOPS_PER_PIXEL = {
     "vgg13_tiled": 4.10e6,
     "gresnet": 2.40e5,
 }
-# FLOP/s: a third of what benchmarks/ measured on one core for the slowest network; a GPU's is assumed, not measured.
+# FLOP/s: a third of what benchmarks/ measured on one core for the slowest network, a tenth of what benchmarks/gpu
+# measured of VGG11 on an H200.
 CORE_RATE, GPU_RATE = 1e10, 3e12
 # One core for so long: above, a run is worth a GPU; below, several share one job of a cluster.
 GPU_MINUTES, SHORT_MINUTES = 20, 15

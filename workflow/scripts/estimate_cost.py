@@ -1,7 +1,8 @@
 """Recipes, as list_recipes prints them, on standard input -> what each paper costs at each scale, as a CSV table.
 
-FLOPs are counted by torch on the network itself, forward and backward. Hours are these FLOPs at the rate measured by
-benchmarks/train_resnet18 on one CPU core, and by benchmarks/gpu where a GPU's results are there.
+FLOPs are counted by torch on the network itself, forward and backward. Hours are these FLOPs at the rates that ResNet18
+was measured to train at in float32: on one CPU core (benchmarks/train_resnet18), and alone on an H200 (benchmarks/gpu).
+A GPU is slower on small networks, whose steps wait for their launches.
 """
 
 import argparse
@@ -42,20 +43,22 @@ def flops(recipe: Recipe) -> float:
     return each * recipe.epoch_length() * recipe.protocol.total_epochs
 
 
-def measured_rate(path: Path, column: str) -> float | None:
-    """FLOP/s at which a benchmark of ResNet18 on 3x32x32 images trained; None where it was not run."""
-    if not path.exists():
-        return None
+def measured_rate(path: Path, column: str, **row: str) -> float:
+    """FLOP/s at which a benchmark trained ResNet18 on 3x32x32 images: a column of its first line that has the values
+    of `row`.
+    """
     with path.open(newline="") as file:
-        images = float(next(csv.DictReader(file))[column])
+        lines = (line for line in csv.DictReader(file) if row.items() <= line.items())
+        images = float(next(lines)[column])
     return images * flops_per_image("resnet18", "{}", Shape(3, 32, 10))
 
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__).parse_args()
+    alone = {"network": "resnet18", "loop": "ours", "dtype": "float32", "processes": "1"}
     rates = (
         measured_rate(ROOT / "benchmarks" / "results" / "train_resnet18.csv", "reference"),
-        measured_rate(ROOT / "benchmarks" / "gpu" / "train_resnet18.csv", "ours"),
+        measured_rate(ROOT / "benchmarks" / "gpu" / "results" / "throughput.csv", "images_per_s", **alone),
     )
     totals: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0, 0])
     for line in map(json.loads, sys.stdin):
@@ -67,5 +70,5 @@ if __name__ == "__main__":
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
     for (paper, scale), (runs, images, work) in totals.items():
-        hours = [f"{work / rate / 3600:.3g}" if rate else "not measured" for rate in rates]
+        hours = [f"{work / rate / 3600:.3g}" for rate in rates]
         writer.writerow((paper, scale, runs, f"{images:.3g}", f"{work / 1e15:.3g}", *hours))
