@@ -122,7 +122,11 @@ def separation(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame, note: str = "
             part.layer, part.separation_mean, yerr=part.separation_std, linestyle="", marker="o", markersize=4,
             fillstyle=fill, color=sns.color_palette()[0], elinewidth=0.8,
         )  # fmt: skip
-    shown, law = table[table.bn_mode == "train"].dropna(subset="separation_mean"), fit[fit.bn_mode == "train"]
+    train, law = table[table.bn_mode == "train"], fit[fit.bn_mode == "train"]
+    shown = train.dropna(subset="separation_mean")
+    if len(shown) and train.layer.max() > shown.layer.max():  # such layers keep their place
+        axes.set_xlim(-0.05 * train.layer.max(), 1.05 * train.layer.max())
+        note = f"no $D$ beyond layer {shown.layer.max():.0f}\n{note}"
     axes.xaxis.set_major_locator(MaxNLocator(integer=True) if len(shown) else NullLocator())
     if len(shown) and law.rho.notna().all():
         fitted_line(axes, shown, law.rho.iloc[0])

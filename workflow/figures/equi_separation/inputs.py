@@ -32,5 +32,5 @@ def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figur
         axes.annotate(f"{value:.3g}", (value, name), (0, 5), textcoords="offset points", ha="center", fontsize="small")
     axes.set(xlabel=f"separation fuzziness $D_0$  ({plotting.count_note(table, 'separation')} draws)", xlim=(0, None))
     axes.margins(x=0.1, y=0.3)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3 / (0.3 + 0.1 * len(table))), ncols=2, fontsize="small")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
     return figure
