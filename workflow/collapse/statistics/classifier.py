@@ -202,11 +202,11 @@ def _before_softmax(candidates: list[Candidate], answers: list[Tensor], chosen: 
         )
     if not before:
         shapes = " and ".join(str(tuple(answer.shape)) for answer in answers)
-        there = "; ".join(map(str, candidates)) or "none"
+        who, there = "no layer" if chosen is None else repr(chosen), "; ".join(map(str, candidates)) or "none"
+        remedy = REMEDY if chosen is None else "give another, or a model that ends in it"
         raise ValueError(
-            f"{'no layer' if chosen is None else repr(chosen)} gives the model's output {shapes}; there are, of a row a "
-            f"sample: {there}. The classifier's output has to be the logits: "
-            f"{REMEDY if chosen is None else 'give another, or a model that ends in it'}"
+            f"{who} gives the model's output {shapes}; there are, of a row a sample: {there}. The classifier's output "
+            f"has to be the logits: {remedy}"
         )
     return before
 
