@@ -149,7 +149,7 @@ def test_checkpoints_of_every_kind_are_measured_in_order(network, tmp_path):
     (folder / "notes.txt").write_text("")
     assert list(find_checkpoints(folder)) == [1, 2, 10, 30]
     said = []
-    measure_checkpoints(network, folder, tmp_path / "out.csv", tell=said.append)
+    measure_checkpoints(network, folder, tmp_path / "out.csv", log=said.append)
     table = pd.read_csv(tmp_path / "out.csv")
     assert list(table.epoch.unique()) == [1, 2, 10, 30]
     assert said[2].startswith("epoch 10: nc1 ")

@@ -91,7 +91,7 @@ def load_definitions(path: Path) -> dict[str, Any]:
 
 
 def measure_checkpoints(
-    network: Path, folder: Path, out: Path, device: str | None = None, tell: Callable[[str], None] = print
+    network: Path, folder: Path, out: Path, device: str | None = None, log: Callable[[str], None] = print
 ) -> None:
     """Write the table of every checkpoint in the folder, after each of them; raises ValueError and NotWritten."""
     found, table, definitions = find_checkpoints(folder), EpochTable(out), load_definitions(network)
@@ -104,7 +104,7 @@ def measure_checkpoints(
         table.add(epoch, measured)
         at = (measured.split == "train") & (measured.layer == "features") & (measured.bn_mode == "eval")
         nc1 = measured[at & (measured.classes == "all") & (measured.metric == "nc1")].value.item()
-        tell(f"epoch {epoch}: nc1 {nc1:.3g}  ({path.name})")
+        log(f"epoch {epoch}: nc1 {nc1:.3g}  ({path.name})")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from collapse.statistics.batches import class_labels, split_batch
 from collapse.statistics.classes import class_statistics
 from collapse.statistics.classifier import matrix, vector
 from collapse.statistics.network import network_statistics
-from collapse.statistics.reader import ModelReader, Reading, first_batch, unwrapped
+from collapse.statistics.reader import ModelReader, ReaderOptions, first_batch, unwrapped
 from collapse.statistics.recorder import exactly, in_eval_mode
 from collapse.statistics.sweep import KEPT_BYTES
 
@@ -77,13 +77,13 @@ def measure(
     if (classifier is None) == (features is None):
         raise ValueError("features= names the layer to measure where classifier=None, and goes with nothing else")
     model, layers = unwrapped(model), [layers] if isinstance(layers, str) else layers
-    reader = ModelReader(model, Reading(ignore_index, device, memory, progress))
+    reader = ModelReader(model, ReaderOptions(ignore_index, device, memory, progress))
     # The loaders may draw numbers: whoever measures during a training wants the same training.
     with torch.random.fork_rng(devices=[]), in_eval_mode(model):
         inputs, labels = split_batch("loader", first_batch("loader", loader))
         if classifier is not None:
             reader.find(inputs, None if classifier == AUTO else classifier)
-        reader.watch(layers, features)
+        reader.record(layers, features)
         reader.check_axes(inputs, len(class_labels("loader", labels, reader.num_classes, ignore_index)))
         if classifier is None:
             reader.count_classes("loader", loader)

@@ -26,11 +26,11 @@ def check_loader(name: str, loader: Any) -> None:
         raise ValueError(f"{name} is a {type(loader).__name__}: {WANTED}")
     if isinstance(loader, Tensor | np.ndarray | Mapping):
         raise ValueError(f"{name} is a {type(loader).__name__}: {WANTED}; for one batch, [(inputs, labels)]")
-    if iter(loader) is loader:
+    if isinstance(loader, Iterator):
         raise ValueError(f"{name} can be run through only once: give a DataLoader, or a list of batches")
 
 
-def told(name: str, loader: Iterable, progress: bool) -> Iterator[Any]:
+def with_progress(name: str, loader: Iterable, progress: bool) -> Iterator[Any]:
     """The batches of a loader, with a line on stderr every ten seconds of a long sweep; raises ValueError for none."""
     began = printed = time.monotonic()
     count = f" of {len(loader)}" if hasattr(loader, "__len__") else ""
@@ -125,46 +125,45 @@ def to_device(inputs: Any, device: torch.device, dtype: torch.dtype | None = Non
         return {key: to_device(value, device, dtype) for key, value in inputs.items()}
     if isinstance(inputs, tuple):
         return tuple(to_device(value, device, dtype) for value in inputs)
-    if isinstance(inputs, np.ndarray) and inputs.dtype != object:
-        inputs = torch.from_numpy(inputs)
+    inputs = _from_numpy(inputs)
     if not isinstance(inputs, Tensor):
         return inputs
     return inputs.to(device, dtype if inputs.is_floating_point() else None, non_blocking=True)
 
 
 def one_more(inputs: Any, count: int) -> Any:
-    """Inputs of `count` samples with the first once more at the end; None where that can not be done."""
+    """Inputs of `count` samples with the first once more at the end; what is no row a sample stays as it is."""
     if isinstance(inputs, Mapping):
-        parts = {key: one_more(value, count) for key, value in inputs.items()}
-        return None if any(part is None for part in parts.values()) else parts
+        return {key: one_more(value, count) for key, value in inputs.items()}
     if isinstance(inputs, tuple):
-        parts = tuple(one_more(value, count) for value in inputs)
-        return None if any(part is None for part in parts) else parts
+        return tuple(one_more(value, count) for value in inputs)
     if isinstance(inputs, Tensor) and inputs.dim() and len(inputs) == count:
         return torch.cat([inputs, inputs[:1]])
-    return None
+    return [*inputs, inputs[0]] if isinstance(inputs, list) and len(inputs) == count else inputs
 
 
 def checksum(inputs: Any, labels: Tensor) -> int:
     """A number of what samples a batch has, whatever their order: sums over batches are those of their union."""
-    total = labels.to("cpu", torch.int64)
+    total = labels.to(torch.int64)
     parts = inputs.values() if isinstance(inputs, Mapping) else inputs if isinstance(inputs, tuple) else (inputs,)
     for number, part in enumerate(parts):
-        part = torch.from_numpy(part) if isinstance(part, np.ndarray) and part.dtype != object else part
+        part = _from_numpy(part)
         if isinstance(part, Tensor) and part.dim() and len(part) == len(labels):
-            total = _mixed(total + _hashes(part) * (2 * number + 1))
+            total = _mixed(total + _hashes(part).to(total.device) * (2 * number + 1))
         elif isinstance(part, list | tuple | np.ndarray) and len(part) == len(labels):
-            total = _mixed(total + torch.tensor([zlib.crc32(repr(value).encode()) for value in part]))
+            total = _mixed(total + torch.tensor([zlib.crc32(repr(value).encode()) for value in part]).to(total.device))
     return int(_mixed(total).sum())
 
 
 def _hashes(tensor: Tensor) -> Tensor:
     """A 64-bit number of each sample's bytes, (n,)."""
-    flat = tensor.detach().to("cpu").flatten(1) if tensor.dim() > 1 else tensor.detach().to("cpu")[:, None]
+    flat = tensor.detach().reshape(len(tensor), -1)
     flat = torch.view_as_real(flat).flatten(1) if flat.is_complex() else flat
     if flat.is_floating_point():  # by its bits
-        flat = flat.contiguous().view({2: torch.int16, 4: torch.int32, 8: torch.int64}[flat.dtype.itemsize])
+        whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+        flat = flat.contiguous().view(whole[flat.dtype.itemsize])
     weights = torch.randint(-(2**62), 2**62, (flat.shape[1],), generator=torch.Generator().manual_seed(0)) * 2 + 1
+    weights = weights.to(flat.device)
     rows = max(1, CHUNK_BYTES // max(1, 8 * flat.shape[1]))
     return torch.cat([(part.long() * weights).sum(1) for part in flat.split(rows)])
 
@@ -173,6 +172,13 @@ def _mixed(numbers: Tensor) -> Tensor:
     """Numbers (n,) stirred, so that sums of them tell what pairs with what: overflow wraps, as meant."""
     numbers = (numbers ^ (numbers >> 30)) * -0x40A7B892E31B1A47
     return (numbers ^ (numbers >> 27)) * -0x6B2FB644ECCEEE15
+
+
+def _from_numpy(value: Any) -> Any:
+    """An array as a tensor; anything else as it is. Torch warns of arrays that it must not write to."""
+    if not isinstance(value, np.ndarray) or value.dtype == object:
+        return value
+    return torch.from_numpy(value if value.flags.writeable else value.copy())
 
 
 def _shape(value: Any) -> str:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from collapse.statistics.recorder import Place, parse_place, tensors_of
-from collapse.strict import one_of
 
 REMEDY = "name one as classifier=, or measure what needs none with classifier=None, features=<layer>"
 
@@ -55,6 +54,11 @@ def find_classifier(model: nn.Module, run: Callable[[], Any], chosen: str | None
     # Under the first of its names alone: a module that has two is called once.
     candidates, output = _watch({name: m for name, m in model.named_modules() if name in modules}, run)
     answers = logits_of(output)
+    for answer in answers:
+        if not answer.isfinite().all():
+            raise ValueError(
+                f"the model's output {tuple(answer.shape)} on the first batch has values that are not finite"
+            )
     if any(answer.dim() > 2 and answer.flatten(2).shape[2] > 1 for answer in answers) and len(answers) == 1:
         raise ValueError(
             f"the model gives {tuple(answers[0].shape)}: logits (n, K) are wanted, one row a sample. Wrap the model so "
@@ -85,9 +89,6 @@ def logits_of(output: Any) -> list[Tensor]:
             f"the model gives a {type(output).__name__}: a tensor of logits (n, K) is wanted, or a tuple, dict or "
             "object that has it (as `logits`)"
         )
-    for answer in answers:
-        if not answer.isfinite().all():
-            raise ValueError(f"the model's output {tuple(answer.shape)} has values that are not finite")
     return answers
 
 
@@ -178,7 +179,8 @@ def _chosen(chosen: str, modules: dict[str, nn.Module], candidates: list[Candida
     place = parse_place("classifier", chosen, modules)
     calls = [found for found in candidates if found.module is modules[place.module]]
     if not calls:
-        one_of("classifier that is called on inputs (n, d)", chosen, [found.called for found in candidates])
+        called = ", ".join(found.called for found in candidates)
+        raise ValueError(f"classifier {chosen!r} is not called on inputs (n, d) when the model runs; {called} are")
     asked = [found for found in calls if place.call in (None, found.number)]
     if not asked:
         raise ValueError(f"classifier {chosen!r}: {place.module!r} is called {calls[0].calls} times in one pass")

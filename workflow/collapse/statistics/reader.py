@@ -28,7 +28,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReaderOptions:
     """How loaders are read.
 
     ignored: label of samples that are left out; device: where inputs go, None: where the model's first parameter is;
@@ -50,7 +50,7 @@ class ModelReader:
     """
 
     model: nn.Module
-    reading: Reading
+    options: ReaderOptions
     final: Candidate | None = None
     num_classes: int | None = None
     recorder: FeatureRecorder = field(init=False)
@@ -58,7 +58,7 @@ class ModelReader:
 
     def __post_init__(self):
         """See nothing yet."""
-        self.device = input_device(self.model, self.reading.device)
+        self.device = input_device(self.model, self.options.device)
         self.recorder = FeatureRecorder(self.model, {})
 
     def inputs(self, inputs: Any) -> Any:
@@ -73,7 +73,7 @@ class ModelReader:
         self.final = find_classifier(self.model, lambda: self.recorder(given)[1], chosen)
         self.num_classes = self.final.output.shape[1]
 
-    def watch(self, layers: Sequence[str] | Mapping[str, int], features: str | None) -> None:
+    def record(self, layers: Sequence[str] | Mapping[str, int], features: str | None) -> None:
         """See these layers, and the features: the classifier's input, or what a layer gives. Raises ValueError."""
         modules = {name: module for name, module in self.model.named_modules(remove_duplicate=False) if name}
         axes = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, 0)
@@ -95,27 +95,37 @@ class ModelReader:
         Where another axis is as long as there are samples, a sample more tells which of them is theirs.
         """
         given = self.inputs(inputs)
-        seen = self._layers(given, count)
+        seen, _ = self.recorder(given)
+        if len(seen["features"]) != count:
+            shape = tuple(seen["features"].shape)
+            raise ValueError(f"loader: features {shape} and {count} labels do not pair: a label a sample is wanted")
+        self._check_lengths(seen, count)
         unclear = [name for name, tensor in seen.items() if count in tensor.shape[1:] and name != "features"]
-        more = batches.one_more(given, count) if unclear else None
+        more = self._run_with_one_more(given, count) if unclear else None
         if more is not None:
-            self._layers(more, count + 1)
-        elif unclear and not self.said.issuperset(unclear):
+            self._check_lengths(more, count + 1)
+        elif not self.said.issuperset(unclear):
             name = next(name for name in unclear if name not in self.said)
             raise ValueError(
                 f"layer {name!r} gives {tuple(seen[name].shape)} of {count} samples: say which axis is theirs, as "
                 f"layers={{{name!r}: 0}}"
             )
 
-    def _layers(self, given: Any, count: int) -> dict[str, Tensor]:
-        seen, _ = self.recorder(given)
+    def _run_with_one_more(self, given: Any, count: int) -> dict[str, Tensor] | None:
+        """What a sample more leaves; None for a model that wants as many as there are."""
+        try:
+            seen, _ = self.recorder(batches.one_more(given, count))
+        except Exception:  # the user's model: whatever it raises
+            return None
+        return seen if len(seen["features"]) == count + 1 else None
+
+    def _check_lengths(self, seen: dict[str, Tensor], count: int) -> None:
         for name, tensor in seen.items():
             if len(tensor) != count:
                 raise ValueError(
                     f"layer {name!r} gives {tuple(tensor.shape)} of {count} samples: they have to lie along axis 0, or "
                     f"say along which, as layers={{{name!r}: 1}}"
                 )
-        return seen
 
     def sweeps(self, name: str, loader: Iterable[Any], train_mode: bool = False) -> Sweeps:
         """Sweeps of a loader through the model; raises ValueError for one that can not be swept twice."""
@@ -124,25 +134,25 @@ class ModelReader:
 
         def run() -> Iterator[Batch]:
             total = samples = 0
-            for batch in batches.told(name, loader, self.reading.progress):
+            for batch in batches.with_progress(name, loader, self.options.progress):
                 inputs, labels = batches.split_batch(name, batch)
-                labels = batches.class_labels(name, labels, self.num_classes, self.reading.ignored)
+                labels = batches.class_labels(name, labels, self.num_classes, self.options.ignored)
                 total = (total + batches.checksum(inputs, labels)) % 2**64
-                kept = labels != self.reading.ignored
+                kept = labels != self.options.ignored
                 samples += int(kept.sum())
                 if kept.any():
                     yield self._batch(name, inputs, labels, kept, train_mode)
             if not samples:
-                raise ValueError(f"{name} holds no sample whose label counts: all are {self.reading.ignored}")
+                raise ValueError(f"{name} holds no sample whose label counts: all are {self.options.ignored}")
             known.append(total)
             if total != known[0]:
                 raise ValueError(
                     f"{name} gives other samples each time it is run through, and what it leaves is more than memory= "
-                    f"({self.reading.memory} bytes) lets be kept: give a loader without random sampler, augmentation, "
+                    f"({self.options.memory} bytes) lets be kept: give a loader without random sampler, augmentation, "
                     "or shuffle with drop_last; or more memory"
                 )
 
-        return Sweeps(run, self.reading.memory)
+        return Sweeps(run, self.options.memory)
 
     def _batch(self, name: str, inputs: Any, labels: Tensor, kept: Tensor, train_mode: bool) -> Batch:
         seen, output = self.recorder(self.inputs(inputs), train_mode)
@@ -159,8 +169,10 @@ class ModelReader:
         if not kept.all():
             seen = {layer: tensor[kept.to(tensor.device)] for layer, tensor in seen.items()}
             logits = None if logits is None else logits[kept.to(logits.device)]
-        anywhere = seen["features"].device
-        return Batch(seen, logits, labels[kept].to(anywhere))
+        # In one place, where a model lies on several devices; and where there is float64.
+        place = seen["features"].device if seen["features"].device.type != "mps" else torch.device("cpu")
+        seen = {layer: tensor.to(place) for layer, tensor in seen.items()}
+        return Batch(seen, None if logits is None else logits.to(place), labels[kept].to(place))
 
     def _answers(self, output: Any, features: Tensor) -> Tensor | None:
         """The logits of a model without a classifier: its output, where that is a number a class."""
@@ -178,10 +190,10 @@ class ModelReader:
 
     def count_classes(self, name: str, loader: Iterable[Any]) -> None:
         """Take the classes to be those of a loader's labels; raises ValueError for labels that are none."""
-        for batch in batches.told(name, loader, self.reading.progress):
+        for batch in batches.with_progress(name, loader, self.options.progress):
             _, labels = batches.split_batch(name, batch)
-            labels = batches.class_labels(name, labels, None, self.reading.ignored)
-            labels = labels[labels != self.reading.ignored]
+            labels = batches.class_labels(name, labels, None, self.options.ignored)
+            labels = labels[labels != self.options.ignored]
             self.num_classes = max(self.num_classes or 0, int(labels.max()) + 1 if len(labels) else 0)
 
     def mean_features(self, other: Iterable[Any]) -> Tensor:
@@ -189,7 +201,7 @@ class ModelReader:
         batches.check_loader("other", other)
         total: Tensor | float = 0.0
         count = 0
-        for batch in batches.told("other", other, self.reading.progress):
+        for batch in batches.with_progress("other", other, self.options.progress):
             seen, _ = self.recorder(self.inputs(batches.inputs_alone("other", batch)))
             features = seen["features"].flatten(1).double()
             if not features.isfinite().all():
@@ -218,4 +230,4 @@ def input_device(model: nn.Module, device: torch.device | str | None) -> torch.d
 def first_batch(name: str, loader: Iterable[Any]) -> Any:
     """The first batch of a loader; raises ValueError for none."""
     batches.check_loader(name, loader)
-    return next(batches.told(name, loader, progress=False))
+    return next(batches.with_progress(name, loader, progress=False))

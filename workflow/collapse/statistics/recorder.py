@@ -66,16 +66,16 @@ class FeatureRecorder:
         more than one.
         """
         modules = dict(self.model.named_modules(remove_duplicate=False))
-        watches = {name: _Watch(name, place) for name, place in self.places.items()}
+        hooks = {name: _PlaceHook(name, place) for name, place in self.places.items()}
         with ExitStack() as stack:
-            for watch in watches.values():
-                hook = modules[watch.place.module].register_forward_hook(watch, with_kwargs=True)
-                stack.callback(hook.remove)
+            for hook in hooks.values():
+                handle = modules[hook.place.module].register_forward_hook(hook, with_kwargs=True)
+                stack.callback(handle.remove)
             if train_mode:
                 stack.enter_context(batch_norms_in_train_mode(self.model))
             stack.enter_context(self.as_it_runs())
             output = call(self.model, inputs)
-        return {name: watch.found() for name, watch in watches.items()}, output
+        return {name: hook.found() for name, hook in hooks.items()}, output
 
     @contextmanager
     def as_it_runs(self) -> Iterator[None]:
@@ -91,7 +91,7 @@ class FeatureRecorder:
             yield
 
 
-class _Watch:
+class _PlaceHook:
     """A hook that keeps a copy of the tensor at a place: what follows may work in place."""
 
     def __init__(self, name: str, place: Place):
