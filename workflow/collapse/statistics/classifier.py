@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from collapse.statistics.recorder import Place, parse_place, tensors_of
+from collapse.statistics.recorder import Place, all_finite, parse_place, tensors_of
 
 REMEDY = "name one as classifier=, or measure what needs none with classifier=None, features=<layer>"
 
@@ -55,7 +55,7 @@ def find_classifier(model: nn.Module, run: Callable[[], Any], chosen: str | None
     candidates, output = _watch({name: m for name, m in model.named_modules() if name in modules}, run)
     answers = logits_of(output)
     for answer in answers:
-        if not answer.isfinite().all():
+        if not all_finite(answer):
             raise ValueError(
                 f"the model's output {tuple(answer.shape)} on the first batch has values that are not finite"
             )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from collapse.statistics import batches
 from collapse.statistics.classifier import Candidate, find_classifier, is_probability, logits_of
-from collapse.statistics.recorder import FeatureRecorder, Place, parse_place
+from collapse.statistics.recorder import FeatureRecorder, Place, all_finite, parse_place
 from collapse.statistics.sweep import KEPT_BYTES, Batch, Sweeps
 
 # What the table calls by these names is something else.
@@ -164,7 +164,7 @@ class ModelReader:
                 raise ValueError(
                     f"{name}: layer {layer!r} gives {shape}, and there are {len(labels)} labels, of one batch"
                 )
-            if not tensor.isfinite().all():
+            if not all_finite(tensor):
                 raise ValueError(f"{name}: layer {layer!r} gives values that are not finite, in {tuple(tensor.shape)}")
         if not kept.all():
             seen = {layer: tensor[kept.to(tensor.device)] for layer, tensor in seen.items()}
@@ -204,7 +204,7 @@ class ModelReader:
         for batch in batches.with_progress("other", other, self.options.progress):
             seen, _ = self.recorder(self.inputs(batches.inputs_alone("other", batch)))
             features = seen["features"].flatten(1).double()
-            if not features.isfinite().all():
+            if not all_finite(features):
                 raise ValueError(f"other: features {tuple(features.shape)} have values that are not finite")
             total, count = total + features.sum(0), count + len(features)
         if not count:
