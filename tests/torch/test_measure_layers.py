@@ -53,6 +53,17 @@ def test_samples_along_another_axis_are_refused_or_said(tokens):
     assert nc1 == pytest.approx(collapse.nc1(h, labels()), rel=1e-5)
 
 
+@pytest.mark.parametrize("tokens", [5, 12])
+def test_features_along_another_axis_are_refused_or_said(tokens):
+    network, loader = Tokens(tokens), batches(size=12)
+    with pytest.raises(ValueError, match=r"layer 'features' gives .*say.*as features=\{name: "):
+        collapse.measure(network, loader, classifier=None, features="mix")
+    table = collapse.measure(network, loader, classifier=None, features={"mix": 1})
+    other = collapse.measure(network, loader, layers={"mix": 1})
+    nc1 = table[(table.metric == "nc1") & (table.layer == "features")].value.item()
+    assert nc1 == other[(other.metric == "nc1") & (other.layer == "mix")].value.item()
+
+
 def test_as_many_channels_as_samples_are_no_reason_to_refuse():
     network = Net()
     table = collapse.measure(network, batches(size=12), layers=["body.0"])  # (12, 12)

@@ -99,7 +99,7 @@ def test_an_encoder_has_features_and_no_answers():
 
 @pytest.mark.parametrize("how", [{"classifier": None}, {"features": "body"}])
 def test_features_go_with_no_classifier(how):
-    with pytest.raises(ValueError, match="features= names the layer to measure where classifier=None"):
+    with pytest.raises(ValueError, match="features= names the one layer to measure where classifier=None"):
         collapse.measure(Net(), batches(), **how)
 
 

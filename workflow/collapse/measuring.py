@@ -15,7 +15,7 @@ from collapse.statistics.batches import class_labels, split_batch
 from collapse.statistics.classes import class_statistics
 from collapse.statistics.classifier import matrix, vector
 from collapse.statistics.network import network_statistics
-from collapse.statistics.reader import ModelReader, ReaderOptions, first_batch, unwrapped
+from collapse.statistics.reader import Layers, ModelReader, ReaderOptions, first_batch, unwrapped
 from collapse.statistics.recorder import exactly, in_eval_mode
 from collapse.statistics.sweep import KEPT_BYTES
 
@@ -29,8 +29,8 @@ def measure(
     test: Loader | None = None,
     *,
     classifier: str | None = AUTO,
-    features: str | None = None,
-    layers: Sequence[str] | Mapping[str, int] = (),
+    features: str | Mapping[str, int] | None = None,
+    layers: Layers = (),
     other: Iterable[Any] | None = None,
     train_mode: bool = False,
     groups: Sequence[str] = (),
@@ -55,7 +55,7 @@ def measure(
         K being the classes of the labels.
     layers: names of modules whose outputs (n, ...) are measured too, in the order of depth: the law of data separation
         is fitted to them and the features. name#2 is a module's second call, name[0] the first tensor of a tuple that
-        it gives. A mapping says the axis of the samples: {"encoder.layers.2": 1} of (tokens, n, d).
+        it gives. A mapping, also as features, says the axis of the samples: {"encoder.2": 1} of (tokens, n, d).
     other: batches of inputs that belong to no class, with labels or without, for ood_orthogonality.
     train_mode: measure the layers with batch norms, and nothing else, in train mode too, batch by batch as the loader
         gives them.
@@ -74,8 +74,8 @@ def measure(
     """
     if not isinstance(model, nn.Module):
         raise ValueError(f"model is a {type(model).__name__}: a torch.nn.Module is wanted")
-    if (classifier is None) == (features is None):
-        raise ValueError("features= names the layer to measure where classifier=None, and goes with nothing else")
+    if (classifier is None) == (features is None) or (isinstance(features, Mapping) and len(features) != 1):
+        raise ValueError("features= names the one layer to measure where classifier=None, and goes with nothing else")
     model, layers = unwrapped(model), [layers] if isinstance(layers, str) else layers
     reader = ModelReader(model, ReaderOptions(ignore_index, device, memory, progress))
     # The loaders may draw numbers: whoever measures during a training wants the same training.

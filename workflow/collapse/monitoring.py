@@ -9,10 +9,8 @@ from torch import nn
 
 from collapse.files import write_csv
 from collapse.measuring import measure
-from collapse.metrics.row import Row
+from collapse.metrics.measure import COLUMNS
 from collapse.training.schedule import measured_epochs
-
-COLUMNS = ("epoch", *Row._fields)
 
 
 class EpochTable:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from collapse.statistics.recorder import Place, all_finite, parse_place, tensors_of
 
-REMEDY = "name one as classifier=, or measure what needs none with classifier=None, features=<layer>"
+WITHOUT = "measure what needs no classifier with classifier=None, features=<layer>"
 
 
 @dataclass
@@ -48,7 +48,7 @@ def find_classifier(model: nn.Module, run: Callable[[], Any], chosen: str | None
     """
     modules = {name: module for name, module in model.named_modules(remove_duplicate=False) if _has_matrix(module)}
     if not modules:
-        raise ValueError(f"the model has no nn.Linear, so no classifier to measure: {REMEDY}")
+        raise ValueError(f"the model has no nn.Linear, so no classifier to measure: {WITHOUT}")
     if chosen is not None:
         parse_place("classifier", chosen, modules)
     # Under the first of its names alone: a module that has two is called once.
@@ -73,10 +73,12 @@ def find_classifier(model: nn.Module, run: Callable[[], Any], chosen: str | None
     if not linear:
         raise ValueError(
             f"{same[0].called!r} ({type(same[0].module).__name__}) gives the model's output, but that is not linear in "
-            f"its input by its weight and bias, so no classifier to measure: {REMEDY}"
+            f"its input by its weight and bias, so no classifier to measure: {WITHOUT}"
         )
     if len(linear) > 1:
-        raise ValueError(f"the classifier could be {' or '.join(map(str, linear))}: {REMEDY}")
+        raise ValueError(
+            f"the classifier could be {' or '.join(map(str, linear))}: name one, as classifier={linear[0].called!r}"
+        )
     return linear[0]
 
 
@@ -205,10 +207,9 @@ def _before_softmax(candidates: list[Candidate], answers: list[Tensor], chosen: 
     if not before:
         shapes = " and ".join(str(tuple(answer.shape)) for answer in answers)
         who, there = "no layer" if chosen is None else repr(chosen), "; ".join(map(str, candidates)) or "none"
-        remedy = REMEDY if chosen is None else "give another, or a model that ends in it"
         raise ValueError(
             f"{who} gives the model's output {shapes}; there are, of a row a sample: {there}. The classifier's output "
-            f"has to be the logits: {remedy}"
+            f"has to be the logits: give a model that ends in it, or {WITHOUT}"
         )
     return before
 

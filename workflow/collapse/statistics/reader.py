@@ -12,6 +12,8 @@ from collapse.statistics.classifier import Candidate, find_classifier, is_probab
 from collapse.statistics.recorder import FeatureRecorder, Place, all_finite, parse_place
 from collapse.statistics.sweep import KEPT_BYTES, Batch, Sweeps
 
+Layers = Sequence[str] | Mapping[str, int]
+
 # What the table calls by these names is something else.
 TAKEN = ("features", "logits", "network", "layers", "layers_inside")
 
@@ -73,20 +75,22 @@ class ModelReader:
         self.final = find_classifier(self.model, lambda: self.recorder(given)[1], chosen)
         self.num_classes = self.final.output.shape[1]
 
-    def record(self, layers: Sequence[str] | Mapping[str, int], features: str | None) -> None:
+    def record(self, layers: Layers, features: str | Mapping[str, int] | None) -> None:
         """See these layers, and the features: the classifier's input, or what a layer gives. Raises ValueError."""
         modules = {name: module for name, module in self.model.named_modules(remove_duplicate=False) if name}
-        axes = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, 0)
+        axes = _axes(layers)
         for name in axes:
             if name in TAKEN:
                 raise ValueError(f"layer {name!r}: the table calls something else so. Ask for it as {name + '#1'!r}")
         places = {name: parse_place("layer", name, modules, axis) for name, axis in axes.items()}
         if self.final is None:
-            places["features"] = parse_place("features", features, modules)
+            ((name, axis),) = _axes(features).items()
+            places["features"] = parse_place("features", name, modules, axis)
         else:
             at = self.final.place
             places |= {"features": Place(at.module, at.call, inward=True), "logits": at}
-        self.said = frozenset(axes if isinstance(layers, Mapping) else ())
+        said = set(axes) if isinstance(layers, Mapping) else set()
+        self.said = frozenset(said | ({"features"} if isinstance(features, Mapping) else set()))
         self.recorder.places = places
 
     def check_axes(self, inputs: Any, count: int) -> None:
@@ -96,19 +100,20 @@ class ModelReader:
         """
         given = self.inputs(inputs)
         seen, _ = self.recorder(given)
-        if len(seen["features"]) != count:
+        if self.final is not None and len(seen["features"]) != count:
             shape = tuple(seen["features"].shape)
             raise ValueError(f"loader: features {shape} and {count} labels do not pair: a label a sample is wanted")
         self._check_lengths(seen, count)
-        unclear = [name for name, tensor in seen.items() if count in tensor.shape[1:] and name != "features"]
+        known = {"features", "logits"} if self.final is not None else set()
+        unclear = [name for name, tensor in seen.items() if count in tensor.shape[1:] and name not in known]
         more = self._run_with_one_more(given, count) if unclear else None
         if more is not None:
-            self._check_lengths(more, count + 1)
+            self._check_lengths(more, count + 1, f" ({count} and one more, to tell axes apart)")
         elif not self.said.issuperset(unclear):
             name = next(name for name in unclear if name not in self.said)
             raise ValueError(
                 f"layer {name!r} gives {tuple(seen[name].shape)} of {count} samples: say which axis is theirs, as "
-                f"layers={{{name!r}: 0}}"
+                f"{self._said_as(name, 0)}"
             )
 
     def _run_with_one_more(self, given: Any, count: int) -> dict[str, Tensor] | None:
@@ -119,13 +124,17 @@ class ModelReader:
             return None
         return seen if len(seen["features"]) == count + 1 else None
 
-    def _check_lengths(self, seen: dict[str, Tensor], count: int) -> None:
+    def _check_lengths(self, seen: dict[str, Tensor], count: int, which: str = "") -> None:
         for name, tensor in seen.items():
             if len(tensor) != count:
                 raise ValueError(
-                    f"layer {name!r} gives {tuple(tensor.shape)} of {count} samples: they have to lie along axis 0, or "
-                    f"say along which, as layers={{{name!r}: 1}}"
+                    f"layer {name!r} gives {tuple(tensor.shape)} of {count} samples{which}: they have to lie along "
+                    f"axis 0, or say along which, as {self._said_as(name, 1)}"
                 )
+
+    def _said_as(self, name: str, axis: int) -> str:
+        alone = name == "features" and self.final is None
+        return f"features={{name: {axis}}}" if alone else f"layers={{{name!r}: {axis}}}"
 
     def sweeps(self, name: str, loader: Iterable[Any], train_mode: bool = False) -> Sweeps:
         """Sweeps of a loader through the model; raises ValueError for one that can not be swept twice."""
@@ -210,6 +219,13 @@ class ModelReader:
         if not count:
             raise ValueError("other holds no sample")
         return total / count
+
+
+def _axes(names: Layers | str) -> dict[str, int]:
+    """The axis of the samples of each layer: the first, unless a mapping says another."""
+    if isinstance(names, Mapping):
+        return dict(names)
+    return dict.fromkeys([names] if isinstance(names, str) else names, 0)
 
 
 def input_device(model: nn.Module, device: torch.device | str | None) -> torch.device:
