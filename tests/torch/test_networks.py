@@ -14,6 +14,7 @@ from collapse.models.norm import BatchNorm1d
 from collapse.models.options import OPTIONS
 from collapse.models.zoo import BUILDERS
 from collapse.recipe import Imbalance, Protocol, Recipe
+from collapse.statistics.recorder import FeatureRecorder, Place
 
 GREY, COLOUR, RESIZED = Shape(1, 32, 10), Shape(3, 32, 10), Shape(1, 10, 10)
 IMAGENET = Shape(3, 224, 1000)
@@ -28,6 +29,12 @@ def outline(name: str, shape: Shape, **options) -> Network:
     """The network without its numbers: free however large."""
     with torch.device("meta"):
         return make(name, shape, **options).eval()
+
+
+def outputs(network: Network, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Each layer's output, by name and in order; the last is the input of the classifier."""
+    places = {name: Place(module) for name, module in network.module_names().items()}
+    return FeatureRecorder(network, places)(images)[0]
 
 
 def count(network: nn.Module, trained: bool = False) -> int:
@@ -163,9 +170,9 @@ def test_a_linear_head_is_the_product_of_its_weights():
     first, second, third = network.head_weights()
     expected = network.features(images) @ (third @ second @ first).T
     torch.testing.assert_close(network(images), expected)
-    outputs = network.activations(images)
-    assert torch.equal(outputs[network.features_layer], network.features(images))
-    *_, last = outputs.values()
+    seen = outputs(network, images)
+    assert torch.equal(seen[network.features_layer], network.features(images))
+    *_, last = seen.values()
     torch.testing.assert_close(network.classifier(last), expected)
 
 
@@ -181,7 +188,7 @@ def test_the_last_activation_feeds_the_classifier(name):
     network = make(name, GREY).eval()
     images = torch.randn(2, 1, 32, 32)
     with torch.inference_mode():
-        activations = network.activations(images)
+        activations = outputs(network, images)
         *_, features = activations.values()
         assert torch.equal(network.classifier(features), network(images))
     assert (features >= 0).all()  # after a ReLU, in every network of the papers
@@ -230,7 +237,7 @@ def test_he_initialisation_keeps_the_scale_of_a_deep_network_without_batch_norm(
     scale = {}
     for kind in ("default", "he"):
         network = make("mlp", RESIZED, width=100, depth=19, batch_norm=False, initialisation=kind)
-        activations = network.activations(images)
+        activations = outputs(network, images)
         first, last = (activations[layer].var(0).mean().item() for layer in ("fc1", "fc19"))
         scale[kind] = last / first
     assert scale["he"] > 0.05 > 1e-6 > scale["default"]
@@ -247,7 +254,7 @@ def test_equi_separation_networks_measure_the_pixels_and_every_hidden_layer():
     network = make("mlp", RESIZED, width=100, depth=7).eval()
     assert network.measured == ("flatten", *(f"fc{i}" for i in range(1, 8)))
     images = torch.randn(3, 1, 10, 10)
-    assert torch.equal(network.activations(images)["flatten"], images.flatten(1))
+    assert torch.equal(outputs(network, images)["flatten"], images.flatten(1))
     assert kinds(network, "fc1") == [nn.Linear, nn.BatchNorm1d, nn.ReLU]
     assert kinds(make("mlp", RESIZED, activation="identity"), "fc1") == [nn.Linear, nn.BatchNorm1d]
     assert kinds(make("mlp", RESIZED, batch_norm=False), "fc1") == [nn.Linear, nn.ReLU]
@@ -258,7 +265,7 @@ def test_equi_separation_networks_measure_the_pixels_and_every_hidden_layer():
 def test_a_network_may_see_one_channel_alone():
     network = make("mlp", Shape(3, 10, 10), input_channel=1)
     images = torch.randn(3, 3, 10, 10)
-    assert torch.equal(network.activations(images)["flatten"], images[:, 1].flatten(1))
+    assert torch.equal(outputs(network, images)["flatten"], images[:, 1].flatten(1))
     with pytest.raises(ValueError, match="input_channel 3: the images have 3"):
         make("mlp", Shape(3, 10, 10), input_channel=3)
 
@@ -287,7 +294,7 @@ def test_deep_linear_perceptron(variant, hidden, features):
     head = [network.layers["linear1"], network.layers["linear2"], network.classifier]
     assert all(is_orthogonal(layer.weight) and layer.bias is None for layer in head)
     assert network.features_layer == features
-    activations = network.activations(torch.randn(8, 1, 32, 32))
+    activations = outputs(network, torch.randn(8, 1, 32, 32))
     assert list(activations)[-3:] == [features, "linear1", "linear2"]
     assert (activations[features] < 0).any()
 
@@ -330,7 +337,7 @@ def test_tiled_networks_measure_as_many_layers_as_the_paper(name, options, layer
 def test_convolutions_are_measured_before_their_pool():
     network = make("alexnet_tiled", GREY).eval()
     with torch.inference_mode():
-        activations = network.activations(torch.randn(1, 1, 32, 32))
+        activations = outputs(network, torch.randn(1, 1, 32, 32))
     shapes = {name: tuple(activations[name].shape[1:]) for name in network.measured}
     assert shapes == {
         "tile": (32, 32, 32),
@@ -347,7 +354,7 @@ def test_convolutions_are_measured_before_their_pool():
 def test_a_residual_block_adds_its_input_before_the_last_relu():
     network = make("gresnet", GREY, block="basic").eval()
     with torch.inference_mode():
-        activations = network.activations(torch.randn(2, 1, 32, 32))
+        activations = outputs(network, torch.randn(2, 1, 32, 32))
         inner = network.layers["block2"].convolutions
         first = torch.relu(inner[0](activations["block1"]))
         assert torch.equal(activations["block2.conv1"], first)

@@ -38,11 +38,14 @@ def orthogonal_duality(weights: np.ndarray, means: np.ndarray) -> float:
     return frame_distance(weights @ means.T, np.eye(len(weights)))
 
 
-def uniform_duality(weights: np.ndarray, means: np.ndarray) -> float:
-    """Variance over classes of <w_c, m_c>, M the centred means. Wu & Papyan 2024 (UNC3)."""
-    need_rows(weights)
+def uniform_duality(weights: np.ndarray, means: np.ndarray, ddof: int = 0) -> float:
+    """Variance over classes of <w_c, m_c>, M the centred means. Wu & Papyan 2024 (UNC3).
+
+    ddof 0: of the population; 1: the estimate with K - 1.
+    """
+    need_rows(weights, 1 + ddof)
     need_rows(means)
-    return float((weights * means).sum(1).var())
+    return float((weights * means).sum(1).var(ddof=ddof))
 
 
 def bias_collapse(weights: np.ndarray, bias: np.ndarray, centre: np.ndarray, sign: int = 1) -> float:

@@ -100,12 +100,22 @@ def effective_rank(rows: np.ndarray) -> float:
     return float(np.exp(-(weights * np.log(weights)).sum()))
 
 
-def uniformity(rows: np.ndarray, kernel: Literal["log", "riesz"] = "log") -> tuple[float, float]:
+def row_sum(rows: np.ndarray) -> float:
+    """NC0: || sum_c row_c || / || rows ||_F, in [0, sqrt K]; zero where rows cancel, as a simplex's do."""
+    need_rows(rows)
+    size = np.linalg.norm(rows)
+    need(size > 0, "every vector is zero")
+    return float(np.linalg.norm(rows.sum(0)) / size)
+
+
+def uniformity(rows: np.ndarray, kernel: Literal["log", "riesz", "distance"] = "log") -> tuple[float, float]:
     """Hyperspherical uniformity: mean and variance over pairs of a kernel of the distance of directions.
 
-    kernel log: log(1/||u - v||); riesz: 1/||u - v||. Liu et al. 2023 (GNC2).
+    kernel log: log(1/||u - v||); riesz: 1/||u - v||; distance: ||u - v||. Liu et al. 2023 (GNC2).
     """
     distances = pdist(directions(rows))
+    if kernel == "distance":
+        return float(distances.mean()), float(distances.var())
     need((distances > COINCIDENT).all(), "two vectors have the same direction")
     values = -np.log(distances) if kernel == "log" else 1 / distances
     return float(values.mean()), float(values.var())

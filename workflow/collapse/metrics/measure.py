@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from collapse.files import read_tensors, write_csv
+from collapse.metrics.groups import run_groups
 from collapse.metrics.rows import Row, network_rows
 from collapse.recipe import Recipe
 
@@ -14,10 +15,11 @@ def measure_file(statistics: Path, path: Path) -> None:
     tensors, metadata = read_tensors(statistics)
     recipe = Recipe.model_validate_json(metadata["recipe"])
     layers, inside = (metadata[name].split() for name in ("layers", "layers_inside"))
+    groups = run_groups(recipe, recipe.num_labels())
     epochs = sorted({name.partition("/")[0] for name in tensors})
     rows = []
     for epoch in epochs:
         found = {name.removeprefix(f"{epoch}/"): value for name, value in tensors.items() if name.startswith(epoch)}
         number = int(epoch.removeprefix("epoch-"))
-        rows += [(number, *row) for row in network_rows(found, layers, inside, recipe)]
+        rows += [(number, *row) for row in network_rows(found, layers, inside, recipe, groups)]
     write_csv(path, COLUMNS, rows)

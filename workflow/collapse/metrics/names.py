@@ -3,6 +3,7 @@
 GEOMETRY = {
     "cosine_mean": "mean cosine over pairs (Fang et al. 2021, Figs 2, 4, 6)",
     "equiangularity": "standard deviation over pairs of the cosine (Papyan et al. 2020, Fig 3)",
+    "equiangularity_unbiased": "the same with n - 1, n the ordered pairs (their code)",
     "maximal_angle": "mean over pairs of |cos + 1/(K-1)| (Papyan et al. 2020, Fig 4)",
     "equinorm": "standard deviation over mean of the norms (Papyan et al. 2020, Fig 2)",
     "equinorm_unbiased": "the same with n - 1 (their code)",
@@ -17,6 +18,9 @@ FRAMES = {
     "uniformity_log_variance": "variance of the same",
     "uniformity_riesz_mean": "mean over pairs of 1/distance of directions (Liu et al. 2023)",
     "uniformity_riesz_variance": "variance of the same",
+    "uniformity_distance_mean": "mean over pairs of the distance of directions (Liu et al. 2023)",
+    "uniformity_distance_variance": "variance of the same",
+    "nc0": "norm of the sum of the classifier's rows over its Frobenius norm",
 }
 
 VARIABILITY = {
@@ -24,6 +28,7 @@ VARIABILITY = {
     "nc1_sample_mean": "the same, means centred by the sample mean (code of Zhu, Dang, Nguyen et al.)",
     "nc1_sum": "K times nc1 (authors' code of Papyan et al. 2020)",
     "separation": "D = Tr(SS_w SS_b^+), classes weighted by their counts (He & Su 2023)",
+    "separation_fuzziness_unweighted": "D, classes weighted 1/K, about the sample mean (He & Su 2023, code)",
     "separation_principal": "D of the first principal_components alone (code of He & Su 2023, residual networks)",
     "nc1_quotient": "Tr Sigma_W / Tr Sigma_B (Tirer & Bruna 2022)",
     "cdnv": "class-distance normalised variance, mean over pairs (Galanti et al. 2022)",
@@ -36,6 +41,7 @@ VARIABILITY = {
 CENTRED = {
     "cosine_mean_class_centred": "cosine_mean of means centred by their mean, not the sample mean",
     "equiangularity_class_centred": "equiangularity, likewise",
+    "equiangularity_unbiased_class_centred": "equiangularity_unbiased, likewise",
     "maximal_angle_class_centred": "maximal_angle, likewise",
     "equinorm_class_centred": "equinorm, likewise",
     "equinorm_unbiased_class_centred": "equinorm_unbiased, likewise",
@@ -49,6 +55,7 @@ DUALITY = {
     "nc3": "distance of W M^T from a simplex's Gram matrix, M centred by the sample mean (Zhu et al. 2021, NC3)",
     "nc3_orthogonal": "distance of W M^T from the identity, M not centred (Dang et al. 2023, NC3 without biases)",
     "uniform_duality": "variance over classes of <w_c, m_c> (Wu & Papyan 2024, UNC3)",
+    "uniform_duality_unbiased": "the same with K - 1",
     "nc4": "||b + W mu||, mu the sample mean (Zhu et al. 2021, NC4)",
     "nc4_minus": "||W mu - b|| (code of Nguyen et al. 2023)",
 }
@@ -93,8 +100,25 @@ LAYERS = {
     }.items()
 }
 
+PER_CLASS = {
+    "class_mean_norm": "norm of a class's mean, centred by the sample mean",
+    "class_variance": "mean squared distance of a class's samples to their mean",
+    "classifier_norm": "norm of a class's row of the classifier",
+    "mean_classifier_cosine": "cosine of a class's mean, centred by the sample mean, and its row of the classifier",
+}
+
 OTHER_DATA = {"ood_orthogonality": "mean |cos(mu_c, mu_OOD)|, means not centred (Ammar et al. 2024, NC5)"}
 
 METRICS = (
-    GEOMETRY | FRAMES | VARIABILITY | CENTRED | DUALITY | ORTHOGONAL_FRAME | ANSWERS | CORRUPTION | LAYERS | OTHER_DATA
+    GEOMETRY
+    | FRAMES
+    | VARIABILITY
+    | CENTRED
+    | DUALITY
+    | ORTHOGONAL_FRAME
+    | ANSWERS
+    | CORRUPTION
+    | LAYERS
+    | PER_CLASS
+    | OTHER_DATA
 )

@@ -2,24 +2,24 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from collapse.metrics import answers, duality, geometry, memorization, orthogonal_frame, variability
-from collapse.metrics.groups import class_groups
+from collapse.metrics.groups import Groups
 from collapse.metrics.layers import Decay, decay, two_segment_error
 from collapse.metrics.names import ORTHOGONAL_FRAME
-from collapse.metrics.undefined import Undefined
+from collapse.metrics.per_class import class_rows, classifier_class_rows
+from collapse.metrics.row import At, Metric, Row
 from collapse.recipe import Recipe
 from collapse.theory import deep_linear
 
 Statistics = dict[str, np.ndarray]
-Metric = Callable[..., float]
 
 GEOMETRY: dict[str, Metric] = {
     "cosine_mean": geometry.cosine_mean,
     "equiangularity": geometry.equiangularity,
+    "equiangularity_unbiased": partial(geometry.equiangularity, ddof=1),
     "maximal_angle": geometry.maximal_angle,
     "equinorm": geometry.equinorm,
     "equinorm_unbiased": partial(geometry.equinorm, ddof=1),
@@ -32,62 +32,39 @@ SHAPE: dict[str, Metric] = {
     "uniformity_log_variance": lambda rows: geometry.uniformity(rows)[1],
     "uniformity_riesz_mean": lambda rows: geometry.uniformity(rows, "riesz")[0],
     "uniformity_riesz_variance": lambda rows: geometry.uniformity(rows, "riesz")[1],
+    "uniformity_distance_mean": lambda rows: geometry.uniformity(rows, "distance")[0],
+    "uniformity_distance_variance": lambda rows: geometry.uniformity(rows, "distance")[1],
 }
 
 SEPARATIONS = ("separation", "separation_principal")  # to which the law is fitted
 
-LINEAR_MAP = GEOMETRY | SHAPE | {"nc2_orthogonal": geometry.orthogonal_distance}
-
-
-class Row(NamedTuple):
-    """One value. `classes` is all, or the first and last class of a contiguous group, as 7-9.
-
-    bn_mode says how batch norms worked: eval, or train, on chunks of 100; - where there is no sample. `reason` says why
-    a value is missing (NaN).
-    """
-
-    split: str
-    layer: str
-    bn_mode: str
-    classes: str
-    metric: str
-    value: float
-    reason: str = ""
-
-
-class At(NamedTuple):
-    """Where values belong: the first columns of their rows."""
-
-    split: str
-    layer: str
-    bn_mode: str
-    classes: str = "all"
-
-    def row(self, name: str, metric: Metric, *arguments: object) -> Row:
-        """Row of a metric of these arguments; NaN with its reason where it is undefined."""
-        try:
-            return Row(*self, name, metric(*arguments))
-        except Undefined as undefined:
-            return Row(*self, name, np.nan, str(undefined))
-
-    def rows(self, metrics: dict[str, Metric], *arguments: object) -> Iterator[Row]:
-        """Rows of several metrics of the same arguments."""
-        return (self.row(name, metric, *arguments) for name, metric in metrics.items())
+LINEAR_MAP = GEOMETRY | SHAPE | {"nc2_orthogonal": geometry.orthogonal_distance, "nc0": geometry.row_sum}
 
 
 def network_rows(
-    tensors: Statistics, layers: Sequence[str], inside: Sequence[str] = (), recipe: Recipe | None = None
+    tensors: Statistics,
+    layers: Sequence[str],
+    inside: Sequence[str] = (),
+    recipe: Recipe | None = None,
+    groups: Groups | None = None,
+    per_class: bool = False,
 ) -> Iterator[Row]:
     """Every metric that applies; the rows of layers in order of depth.
 
     `layers` names the measured ones, in that order; `inside` these and those inside them, where there are such. A decay
     is fitted over either.
     With the recipe of a deep linear head's training, its distances from the optimum are among the metrics.
+    `groups` are slices of classes, by name, of which geometry, accuracy and loss are given; None: all classes at once.
+    `per_class`: what there is of each class too.
     """
     products = _below(tensors, "head/product")
-    yield from classifier_rows(tensors["head/classifier"])
-    yield from classifier_group_rows(tensors["head/classifier"])
-    yield from product_rows(products["features"])
+    groups = groups or {"all": slice(None)}
+    if "head/classifier" in tensors:
+        weight = tensors["head/classifier"]
+        yield from classifier_rows(weight)
+        yield from classifier_group_rows(weight, groups)
+        yield from product_rows(products["features"])
+        yield from classifier_class_rows(weight) if per_class else ()
     fitted: dict[tuple[str, str, str], dict[str, float]] = {}  # D by layer
     for (split, bn_mode, layer), found in layer_statistics(tensors, [*(inside or layers)]).items():
         at = At(split, layer, bn_mode)
@@ -97,9 +74,11 @@ def network_rows(
                 fitted.setdefault((split, bn_mode, row.metric), {})[layer] = row.value
         yield from rows
         if "mean" in found:
-            yield from group_rows(found, at)
+            yield from group_rows(found, groups, at)
+        yield from class_rows(found, products.get(layer), at) if per_class else ()
+        if layer in products and "mean" in found:
             yield from duality_rows(found, products[layer], at)
-        if layer == "features" and bn_mode == "eval":
+        if layer == "features" and bn_mode == "eval" and "features" in products:
             yield from bias_rows(found, products["features"], tensors["head/bias"], at)
             if split == "train" and recipe is not None:
                 yield from optimum_rows(found, products["features"], recipe, at)
@@ -113,7 +92,7 @@ def network_rows(
                 yield from decay_rows([values[layer] for layer in known], middle, at, suffix)
     for split in ("train", "held_out", "test"):
         if f"{split}/answers/count" in tensors:
-            yield from answer_rows(_below(tensors, f"{split}/answers"), split)
+            yield from answer_rows(_below(tensors, f"{split}/answers"), split, groups, per_class)
     if "other/mean" in tensors:
         means, at = tensors["train/eval/features/mean"], At("train", "features", "eval")
         yield at.row("ood_orthogonality", duality.ood_orthogonality, means, tensors["other/mean"])
@@ -134,9 +113,9 @@ def classifier_rows(weight: np.ndarray) -> Iterator[Row]:
     yield from At("-", "classifier", "-").rows(LINEAR_MAP, weight)
 
 
-def classifier_group_rows(weight: np.ndarray) -> Iterator[Row]:
+def classifier_group_rows(weight: np.ndarray, groups: Groups) -> Iterator[Row]:
     """Geometry of groups of classes of the classifier (K, d)."""
-    for name, group in class_groups(len(weight)).items():
+    for name, group in groups.items():
         at = At("-", "classifier", "-", name)
         if name != "all" and len(weight[group]) > 1:
             yield from at.rows(GEOMETRY, weight[group])
@@ -156,15 +135,18 @@ def layer_rows(found: Statistics, at: At) -> Iterator[Row]:
     yield at.row("nc1_sample_mean", partial(variability.nc1, centre="sample"), *scatter)
     yield at.row("nc1_sum", lambda *given: variability.nc1(*given) * (count > 0).sum(), *scatter)
     yield at.row("separation", variability.separation, *scatter)
+    if "within_unweighted" in found:  # which files of before it was measured lack
+        unweighted = coordinates, found["within_unweighted"], count, found["width"]
+        yield at.row("separation_fuzziness_unweighted", variability.separation_unweighted, *unweighted)
     if "principal/coordinates" in found:
         principal = [found[f"principal/{name}"] for name in ("coordinates", "within", "count", "width")]
         yield at.row("separation_principal", variability.separation, *principal)
     yield at.row("nc1_quotient", variability.nc1_quotient, coordinates, found["trace"], count)
     yield at.row("cdnv", variability.cdnv, coordinates, found["trace"], count)
-    present = count > 0
-    yield at.row("within_trace", answers.fraction, (found["trace"] * count)[present], count)
+    yield at.row("within_trace", variability.within_trace, found["trace"], count)
     yield Row(*at, "rank_between", float(len(found["spectrum"])))
-    yield at.row("ncc_mismatch", lambda *given: 1 - answers.fraction(*given), found["agree"], count)
+    if "agree" in found:
+        yield at.row("ncc_mismatch", lambda *given: 1 - answers.fraction(*given), found["agree"], count)
     yield at.row("ncc_accuracy", answers.fraction, found["right"], count)
     # The origin of the coordinates is the mean of the class means.
     yield from at.rows({f"{name}_class_centred": metric for name, metric in GEOMETRY.items()}, coordinates)
@@ -172,10 +154,10 @@ def layer_rows(found: Statistics, at: At) -> Iterator[Row]:
     yield from at.rows(GEOMETRY | SHAPE, sample_centred)
 
 
-def group_rows(found: Statistics, at: At) -> Iterator[Row]:
+def group_rows(found: Statistics, groups: Groups, at: At) -> Iterator[Row]:
     """Geometry of groups of class means, centred by the sample mean of all classes (Fang et al. 2021, code)."""
     centre = variability.global_mean(found["coordinates"], found["count"])
-    for name, group in class_groups(len(found["count"])).items():
+    for name, group in groups.items():
         here, means = at._replace(classes=name), found["coordinates"][group]
         if name != "all" and len(means) > 1:
             yield from here.rows(GEOMETRY, means - centre)
@@ -196,6 +178,7 @@ def duality_rows(found: Statistics, weight: np.ndarray, at: At) -> Iterator[Row]
     yield at.row("nc3", duality.simplex_duality, weight, centred)
     yield at.row("nc3_orthogonal", duality.orthogonal_duality, weight, mean)
     yield at.row("uniform_duality", duality.uniform_duality, weight, centred)
+    yield at.row("uniform_duality_unbiased", partial(duality.uniform_duality, ddof=1), weight, centred)
 
 
 def bias_rows(found: Statistics, product: np.ndarray, bias: np.ndarray, at: At) -> Iterator[Row]:
@@ -252,14 +235,17 @@ def decay_rows(separations: list[float], middle: int, at: At, suffix: str = "") 
     yield at.row(f"decay_error_two{suffix}", two_segment_error, *parts)
 
 
-def answer_rows(found: Statistics, split: str) -> Iterator[Row]:
-    """Accuracy and loss, of all classes and of groups, and calibration."""
-    for name, group in class_groups(len(found["count"])).items():
+def answer_rows(found: Statistics, split: str, groups: Groups, per_class: bool = False) -> Iterator[Row]:
+    """Accuracy and loss, of all classes and of groups, and calibration; accuracy of each class."""
+    for name, group in groups.items():
         at = At(split, "network", "eval", name)
         yield at.row("accuracy", answers.fraction, found["correct"][group], found["count"][group])
         yield at.row("loss", answers.fraction, found["loss"][group], found["count"][group])
     bins = found["bin_count"], found["bin_correct"], found["bin_confidence"]
     yield At(split, "network", "eval").row("calibration_error", answers.calibration_error, *bins)
+    for c in range(len(found["count"])) if per_class else ():
+        of_class = found["correct"][c : c + 1], found["count"][c : c + 1]
+        yield At(split, "network", "eval", str(c)).row("accuracy", answers.fraction, *of_class)
 
 
 def corruption_rows(tensors: Statistics) -> Iterator[Row]:

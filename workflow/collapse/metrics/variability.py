@@ -35,6 +35,11 @@ def trace_ratio(within: np.ndarray, sigma_between: np.ndarray, rank: int) -> flo
     return float(((kept.T @ within @ kept).diagonal() / eigenvalues[-rank:]).sum())
 
 
+def need_variability(count: np.ndarray) -> None:
+    """Raise Undefined where no class has two samples: what is zero then is not collapsed."""
+    need(bool((count > 1).any()), "one sample a class: nothing varies within")
+
+
 def nc1(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int, centre: str = "class") -> float:
     """Tr(Sigma_W Sigma_B^+) / K over the K classes present, Sigma_B = (1/K) sum_c (mu_c - mu)(mu_c - mu)^T.
 
@@ -45,7 +50,9 @@ def nc1(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: i
     equal = np.full(present.sum(), 1 / max(1, present.sum()))
     middle = None if centre == "class" else count[present] / count.sum() @ coordinates[present]
     sigma_between = between(coordinates[present], equal, middle)
-    return trace_ratio(within, sigma_between, min(present.sum() - 1, width)) / present.sum()
+    ratio = trace_ratio(within, sigma_between, min(present.sum() - 1, width))
+    need_variability(count)
+    return ratio / present.sum()
 
 
 def separation(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int) -> float:
@@ -55,7 +62,23 @@ def separation(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, w
     """
     present = count > 0
     sigma_between = between(coordinates[present], count[present] / count.sum())
-    return trace_ratio(within, sigma_between, min(present.sum() - 1, width))
+    ratio = trace_ratio(within, sigma_between, min(present.sum() - 1, width))
+    need_variability(count)
+    return ratio
+
+
+def separation_unweighted(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int) -> float:
+    """D with each class weighted 1/K, centred by the sample mean: He & Su 2023, code for balanced classes.
+
+    within (r, r) is (1/K) sum_k (1/n_k) sum_i (h_ki - mu_k)(...)^T, SS_b = (1/K) sum_k (mu_k - mu)(mu_k - mu)^T.
+    `separation` where the counts are equal.
+    """
+    present = count > 0
+    equal = np.full(present.sum(), 1 / max(1, present.sum()))
+    middle = count[present] / count.sum() @ coordinates[present]
+    ratio = trace_ratio(within, between(coordinates[present], equal, middle), min(present.sum() - 1, width))
+    need_variability(count)
+    return ratio
 
 
 def nc1_quotient(coordinates: np.ndarray, trace: np.ndarray, count: np.ndarray) -> float:
@@ -63,7 +86,16 @@ def nc1_quotient(coordinates: np.ndarray, trace: np.ndarray, count: np.ndarray) 
     present = count > 0
     total = np.square(coordinates[present]).sum() / max(1, present.sum())
     need(total > 0, "all class means coincide")
+    need_variability(count)
     return float(count[present] @ trace[present] / count.sum() / total)
+
+
+def within_trace(trace: np.ndarray, count: np.ndarray) -> float:
+    """Tr Sigma_W: mean over samples of the squared distance to their class's mean."""
+    present = count > 0
+    need(bool(present.any()), "no samples of these classes")
+    need_variability(count)
+    return float((trace * count)[present].sum() / count.sum())
 
 
 def cdnv(coordinates: np.ndarray, trace: np.ndarray, count: np.ndarray) -> float:
@@ -76,6 +108,7 @@ def cdnv(coordinates: np.ndarray, trace: np.ndarray, count: np.ndarray) -> float
     need(len(means) > 1, "fewer than 2 classes")
     distances = pdist(means, "sqeuclidean")
     need(bool((distances > 1e-24 * np.square(means).sum()).all()), "two class means coincide")
+    need_variability(count)
     first, second = np.triu_indices(len(means), 1)
     return float(((variances[first] + variances[second]) / (2 * distances)).mean())
 

@@ -1,4 +1,4 @@
-"""What the rest of the library needs to know of a network: its logits, its layers' activations, its classifier."""
+"""What the rest of the library needs to know of a network: its logits, its layers by name, its classifier."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,26 +19,13 @@ class Shape:
     num_classes: int
 
 
-class Composite(nn.Module):
-    """A layer with layers inside: `inside` are their names, but for the last, whose output is the layer's own."""
-
-    inside: tuple[str, ...] = ()
-
-    def activations(self, hidden: Tensor) -> list[Tensor]:
-        """The output of each layer of `inside`, in order, then the layer's own."""
-        raise NotImplementedError
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """The layer's own output."""
-        return self.activations(hidden)[-1]
-
-
 class Network(nn.Module):
     """A stack of named layers and a linear classifier on the last one's output.
 
     `features_layer` names the layer whose output is H, the backbone's features: the last before the linear head.
     `measured` names the layers whose activations a paper measures, in order. A layer named linear1, linear2, ... is
-    part of a linear head. `fixed_classifier`: the classifier's weight never trains.
+    part of a linear head. `fixed_classifier`: the classifier's weight never trains. A layer may have measured layers
+    inside: its `inside` maps their names to its submodules (tiled.Residual).
     """
 
     def __init__(
@@ -64,6 +51,14 @@ class Network(nn.Module):
         inside = ((*(f"{name}.{inner}" for inner in _inside(self.layers[name])), name) for name in self.measured)
         return tuple(name for names in inside for name in names)
 
+    def module_names(self) -> dict[str, str]:
+        """Each layer's name as in named_modules(), in order; layers inside a layer, called name.inner, before it."""
+        names = {}
+        for name, layer in self.layers.items():
+            names |= {f"{name}.{inner}": f"layers.{name}.{module}" for inner, module in _inside(layer).items()}
+            names[name] = f"layers.{name}"
+        return names
+
     def freeze(self, names: Iterable[str]) -> None:
         """Train no parameter of the layers `names` ("classifier" is one), and every other; names replace earlier ones.
 
@@ -77,21 +72,6 @@ class Network(nn.Module):
             part.requires_grad_(name not in names)
         if self.fixed_classifier:
             self.classifier.weight.requires_grad_(False)
-
-    def activations(self, images: Tensor) -> dict[str, Tensor]:
-        """Each layer's output, by name and in order; the last, (n, d), is the input of the classifier.
-
-        The layers inside a layer come before it, as name.inner.
-        """
-        outputs, hidden = {}, images
-        for name, layer in self.layers.items():
-            if isinstance(layer, Composite):
-                *inner, hidden = layer.activations(hidden)
-                outputs |= {f"{name}.{key}": output for key, output in zip(layer.inside, inner, strict=True)}
-            else:
-                hidden = layer(hidden)
-            outputs[name] = hidden
-        return outputs
 
     def features(self, images: Tensor) -> Tensor:
         """H, the output of `features_layer`, (n, d)."""
@@ -114,8 +94,8 @@ class Network(nn.Module):
         return self.head(self.features(images))
 
 
-def _inside(layer: nn.Module) -> tuple[str, ...]:
-    return layer.inside if isinstance(layer, Composite) else ()
+def _inside(layer: nn.Module) -> dict[str, str]:
+    return getattr(layer, "inside", {})
 
 
 Builder = Callable[[Shape, Any], Network]  # the second is the network's model in options.OPTIONS

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from collapse.models.convolutional import VGG13, Plan, convolutions, dense_layers
 from collapse.models.heads import with_head
-from collapse.models.network import Composite, Network, Shape
+from collapse.models.network import Network, Shape
 from collapse.models.options import GresnetOptions, TiledOptions
 
 ALEXNET: Plan = (64, "M", 192, "M", 384, 256, 256, "M")
@@ -57,32 +57,31 @@ def vgg13_tiled(shape: Shape, options: TiledOptions) -> Network:
     return tiled(shape, options, times=16, plan=VGG13, pool=(2, 2, 0))
 
 
-class Residual(Composite):
+class Residual(nn.Module):
     """Residual block with identity shortcut: convolutions without bias, each with batch norm and ReLU.
 
     The shortcut is added before the last ReLU, whose output is the last convolution's activation and the block's own;
-    `flat`: (n, channels * side * side), for the linear head.
+    `flat`: (n, channels * side * side), for the linear head. `inside`: the other convolutions' modules, by the name of
+    their activation.
     """
 
     def __init__(self, channels: int, kernels: Sequence[int], flat: bool = False):
         super().__init__()
         self.flat = flat
-        self.inside = tuple(f"conv{i}" for i in range(1, len(kernels)))
-        self.convolutions = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(channels)
-            )
-            for kernel in kernels
-        )
+        self.inside = {f"conv{i}": f"convolutions.{i - 1}" for i in range(1, len(kernels))}
+        self.convolutions = nn.ModuleList()
+        for i, kernel in enumerate(kernels, start=1):
+            convolution = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False)
+            relu = [nn.ReLU()] if i < len(kernels) else []
+            self.convolutions.append(nn.Sequential(convolution, nn.BatchNorm2d(channels), *relu))
 
-    def activations(self, hidden: Tensor) -> list[Tensor]:
-        """The activation of each convolution."""
-        outputs, shortcut = [], hidden
-        for convolution in self.convolutions[:-1]:
-            hidden = torch.relu(convolution(hidden))
-            outputs.append(hidden)
-        last = torch.relu(self.convolutions[-1](hidden) + shortcut)
-        return [*outputs, last.flatten(1) if self.flat else last]
+    def forward(self, hidden: Tensor) -> Tensor:
+        """The block's activation: (n, channels, side, side), or flat."""
+        shortcut = hidden
+        for convolution in self.convolutions:
+            hidden = convolution(hidden)
+        hidden = torch.relu(hidden + shortcut)
+        return hidden.flatten(1) if self.flat else hidden
 
 
 BASIC, BOTTLENECK = (3, 3), (5, 5, 5)  # the kernels; their bottleneck is as wide inside as outside

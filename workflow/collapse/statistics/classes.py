@@ -5,6 +5,7 @@ second sweep the scatter about the means within it (Scatter). No d x d matrix is
 float64, and what is squared is measured from its own class mean (metrics.md, sections 5 to 7).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from torch import Tensor
 RANK_TOLERANCE = 1e-10
 # Differences of means below this fraction of the means themselves are rounding: the means are equal.
 EQUAL_TOLERANCE = 1e-12
+# Between these powers of two no float32 overflows, or loses digits, by being squared (squares of deviations that are a
+# millionth of the activations themselves, and sums of a million, included).
+ORDINARY = (-20, 20)
 # What is worked on at once: little enough to stay in a core's cache.
 CHUNK_BYTES = 2**20
 
@@ -29,22 +33,30 @@ def chunks(activations: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor
 
 
 class Moments:
-    """Counts (K,) and sums (K, d) of activations by class. Additive: shards are measured apart, and merged."""
+    """Counts (K,) and sums (K, d) of activations by class, and the largest of their sizes, a scalar.
+
+    Additive: shards are measured apart, and merged.
+    """
 
     def __init__(self, num_classes: int, width: int, device: torch.device | str = "cpu"):
         self.count = torch.zeros(num_classes, dtype=torch.int64, device=device)
         self.total = torch.zeros(num_classes, width, dtype=torch.float64, device=device)
+        self.largest = torch.zeros((), dtype=torch.float64, device=device)
 
     def add(self, activations: Tensor, labels: Tensor) -> None:
         """Take in activations (n, ...) with labels (n,) in 0..K-1."""
         self.count += torch.bincount(labels, minlength=len(self.count))
         for part, label in chunks(activations, labels):
             self.total.index_add_(0, label, part.double())
+            if part.numel():
+                low, high = part.aminmax()
+                self.largest = torch.maximum(self.largest, torch.maximum(-low, high).double())
 
     def merge(self, other: "Moments") -> None:
         """Take in what another shard has seen."""
         self.count += other.count.to(self.count.device)
         self.total += other.total.to(self.total.device)
+        self.largest = torch.maximum(self.largest, other.largest.to(self.largest.device))
 
     @property
     def mean(self) -> Tensor:
@@ -58,10 +70,11 @@ class Subspace:
     `spectrum` (r,) holds the non-zero eigenvalues of Sigma_B = (1/K) sum_c (mu_c - mu)(mu_c - mu)^T over the classes
     present, mu being the mean of their means; `basis` (d, r) its eigenvectors; `coordinates` (K, r) the class means in
     it, measured from mu, NaN for an absent class. Sigma_B shares its eigenvalues with a K x K Gram matrix.
-    `centres` (K, d), the means as `dtype` can hold them, is what activations are measured from.
+    `centres` (K, d), the means as `dtype` can hold them, is what activations are measured from. `scale` is a power of
+    two by which deviations are multiplied before they are squared: 1 unless the `largest` activation is extraordinary.
     """
 
-    def __init__(self, mean: Tensor, count: Tensor, dtype: torch.dtype):
+    def __init__(self, mean: Tensor, count: Tensor, dtype: torch.dtype, largest: Tensor | float = 1.0):
         present = count > 0
         means = mean[present]
         centre = means.mean(0)
@@ -75,22 +88,29 @@ class Subspace:
         scaled = vectors[:, kept] * (len(means) * self.spectrum).sqrt()  # (K, r), the coordinates of those present
         self.coordinates = torch.full((len(mean), len(self.spectrum)), torch.nan, dtype=mean.dtype, device=mean.device)
         self.coordinates[present] = scaled
-        self.mean, self.count = mean, count
+        self.mean, self.count, self.scale = mean, count, power_of_two(float(largest))
         self.centres = torch.where(present[:, None], mean, centre).to(dtype)
         # A direction a column, in this order in memory: products with it take two thirds of the time on a CPU.
         self.basis = (centred.T @ (vectors[:, kept] / (len(means) * self.spectrum).sqrt())).to(dtype)
         # As nearest() needs them: a class mean a column, and |mu_i - mu_j|^2 / 2 (K, K), infinite for an absent j.
-        places = torch.where(present[:, None], self.coordinates, 0.0)
+        places = torch.where(present[:, None], self.coordinates, 0.0) * self.scale
         apart = torch.cdist(places, places, compute_mode="donot_use_mm_for_euclid_dist").square() / 2
         self._places, self._apart = places.T.to(dtype), apart.masked_fill(~present, torch.inf).to(dtype)
 
     def nearest(self, projected: Tensor, labels: Tensor) -> Tensor:
-        """Class (n,) whose mean is nearest, from deviations along the basis (n, r) and their labels (n,).
+        """Class (n,) whose mean is nearest, from scaled deviations along the basis (n, r) and their labels (n,).
 
         The least of |mu_i - mu_j|^2 / 2 - <h - mu_i, mu_j>, which is |h - mu_j|^2 / 2 less what all classes j share, i
         being the label: the expanded form about the origin would cancel (metrics.md, section 6).
         """
         return torch.addmm(self._apart[labels], projected, self._places, alpha=-1).argmin(1)
+
+
+def power_of_two(largest: float) -> float:
+    """What brings activations up to `largest` near 1: exact in any floating type, and 1 where they are ordinary."""
+    exponent = math.frexp(largest)[1] if 0 < largest < math.inf else 0
+    low, high = ORDINARY
+    return 1.0 if low <= exponent <= high else 2.0 ** -max(-126, min(exponent, 126))
 
 
 @dataclass
@@ -99,8 +119,9 @@ class Measured:
 
     count (K,); mean (K, d); coordinates (K, r); spectrum (r,), as in Subspace; trace (K,), mean squared distance of a
     class's activations to their mean; within (r, r), the within-class scatter Sigma_W = (1/n) sum_i (h_i - mu_i)(...)^T
-    in the basis of the subspace. NaN for classes without samples. From a `diagonal` Scatter, within is the diagonal
-    (r,) of Sigma_W, and trace is NaN.
+    in the basis of the subspace; within_unweighted (r, r), the same with each class weighted 1/K, the K present, and
+    not by its samples. NaN for classes without samples. From a `diagonal` Scatter, within is the diagonal (r,) of
+    Sigma_W; trace and within_unweighted are NaN.
     """
 
     count: Tensor
@@ -109,6 +130,7 @@ class Measured:
     spectrum: Tensor
     trace: Tensor
     within: Tensor
+    within_unweighted: Tensor
 
 
 class Scatter:
@@ -123,6 +145,11 @@ class Scatter:
         new = subspace.coordinates.new_zeros
         self.squares = new(classes).fill_(torch.nan if diagonal else 0)
         self.second = new(rank) if diagonal else new(rank, rank)
+        # Beside it only where the classes' counts differ: the sum with each class weighted 1/n_c.
+        present = subspace.count[subspace.count > 0]
+        self.uneven = not diagonal and bool((present != present[:1]).any())
+        self.second_unweighted = new(rank, rank) if self.uneven else None
+        self._weights = (1 / subspace.count.double()).to(subspace.basis.dtype)
 
     def add(self, activations: Tensor, labels: Tensor, nearest: bool = False) -> Tensor | None:
         """Take in activations (n, ...) with labels (n,); returns, where asked for, the nearest class of each (n,)."""
@@ -133,30 +160,38 @@ class Scatter:
             deviations = torch.empty_like(part) if deviations is None else deviations[: len(part)]
             torch.index_select(centres, 0, label, out=deviations)
             torch.sub(part, deviations, out=deviations)
+            if self.subspace.scale != 1:
+                deviations *= self.subspace.scale
             projected = deviations @ self.subspace.basis
             if self.diagonal:
                 self.second += projected.square().sum(0)
             else:
                 self.squares.index_add_(0, label, torch.linalg.vector_norm(deviations, dim=1).double().square())
                 self.second += projected.T @ projected
+                if self.uneven:
+                    self.second_unweighted += (projected * self._weights[label][:, None]).T @ projected
             if nearest:
                 found.append(self.subspace.nearest(projected, label))
         return torch.cat(found) if nearest else None
 
     def merge(self, other: "Scatter") -> None:
         """Take in what another shard has seen about the same means."""
-        for name in ("squares", "second"):
+        for name in ("squares", "second", *(["second_unweighted"] if self.uneven else [])):
             getattr(self, name).add_(getattr(other, name).to(self.squares.device))
 
     def finish(self) -> Measured:
         """The statistics. The centres are rounded means: what that shifted is known, and corrected."""
-        space = self.subspace
+        space, unit = self.subspace, self.subspace.scale**-2
         count, rounding = space.count.double(), space.mean - space.centres.double()  # NaN for an absent class
         shift = torch.nan_to_num(rounding) @ space.basis.double()
         rounded = count @ shift.square() if self.diagonal else (shift * count[:, None]).T @ shift
-        within = (self.second - rounded) / count.sum()
-        trace = (self.squares / count - rounding.square().sum(1)).clamp(min=0)
-        return Measured(space.count, space.mean, space.coordinates, space.spectrum, trace, within)
+        within = (self.second * unit - rounded) / count.sum()
+        unweighted = torch.full_like(within, torch.nan) if self.diagonal else within
+        if self.uneven:
+            present = (count > 0).double()
+            unweighted = (self.second_unweighted * unit - (shift * present[:, None]).T @ shift) / present.sum()
+        trace = (self.squares * unit / count - rounding.square().sum(1)).clamp(min=0)
+        return Measured(space.count, space.mean, space.coordinates, space.spectrum, trace, within, unweighted)
 
 
 def class_statistics(activations: Tensor, labels: Tensor, num_classes: int, diagonal: bool = False) -> Measured:
@@ -164,6 +199,6 @@ def class_statistics(activations: Tensor, labels: Tensor, num_classes: int, diag
     moments = Moments(num_classes, activations[0].numel(), activations.device)
     moments.add(activations, labels)
     dtype = torch.promote_types(activations.dtype, torch.float32)
-    scatter = Scatter(Subspace(moments.mean, moments.count, dtype), diagonal)
+    scatter = Scatter(Subspace(moments.mean, moments.count, dtype, moments.largest), diagonal)
     scatter.add(activations, labels)
     return scatter.finish()

@@ -1,6 +1,5 @@
 """From a run's checkpoints to its statistics file: the only stage that sees both networks and images."""
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from collapse.files import write_tensors
 from collapse.models.network import Network
 from collapse.recipe import Labels, Recipe
 from collapse.statistics.network import network_statistics
+from collapse.statistics.recorder import FeatureRecorder, Place
 from collapse.statistics.sweep import Batch, Sweeps, batched
 from collapse.training.run import load_checkpoint, load_images, load_run, load_true_labels
 
@@ -65,30 +65,33 @@ def checkpoint_statistics(
 
     `components`: measure that many principal components too.
     """
-    # A copy, so that the batch norms' running statistics stay as they are.
-    in_train_mode = copy.deepcopy(network).train()
+    recorder = FeatureRecorder(network, places(network))
     return network_statistics(
         head(network),
         num_classes,
-        train=Sweeps(lambda: forward(network, train, BATCH)),
-        test=Sweeps(lambda: forward(network, test, BATCH)),
-        held_out=None if held_out is None else Sweeps(lambda: forward(network, held_out, BATCH)),
-        in_train_mode=Sweeps(lambda: forward(in_train_mode, train, TRAIN_MODE_BATCH)),
+        train=Sweeps(lambda: forward(recorder, train, BATCH)),
+        test=Sweeps(lambda: forward(recorder, test, BATCH)),
+        held_out=None if held_out is None else Sweeps(lambda: forward(recorder, held_out, BATCH)),
+        in_train_mode=Sweeps(lambda: forward(recorder, train, TRAIN_MODE_BATCH, train_mode=True)),
         noisy=len(train) > 2,
         components=components,
     )
 
 
-def forward(network: Network, samples: Samples, size: int) -> Iterator[Batch]:
-    """What every batch of `size` samples leaves in the measured layers, the features and the logits."""
+def places(network: Network) -> dict[str, Place]:
+    """Where the measured layers, the features and the logits are seen, by their names."""
     wanted = {*network.measured_inside, network.features_layer}
+    modules = {name: module for name, module in network.module_names().items() if name in wanted}
+    names = layer_names(network, tuple(modules))
+    found = {name: Place(module) for name, module in zip(names, modules.values(), strict=True)}
+    return found | {"logits": Place("classifier")}
+
+
+def forward(recorder: FeatureRecorder, samples: Samples, size: int, train_mode: bool = False) -> Iterator[Batch]:
+    """What every batch of `size` samples leaves in the layers, and its logits; batch norms in train mode if asked."""
     for images, *labels in batched(size, *samples):
-        outputs = network.activations(images)
-        *_, last = outputs.values()
-        logits = network.classifier(last)
-        named = zip(layer_names(network, tuple(outputs)), outputs.items(), strict=True)
-        found = {name: output for name, (layer, output) in named if layer in wanted}
-        yield Batch(found | {"logits": logits}, logits, *labels)
+        found, logits = recorder(images, train_mode)
+        yield Batch(found, logits, *labels)
 
 
 def layer_names(network: Network, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ BINS = 15  # of the expected calibration error (Guo et al. 2017)
 class Layers:
     """Statistics of a split's layers: `spaces` by layer after the first sweep, `measured` after the second.
 
-    `agree` and `right` (K,) by layer: samples whose nearest class mean is the network's answer, and their label. The
-    means are those of `reference`, the train split's layers; without it the split's own.
+    `agree` and `right` (K,) by layer: samples whose nearest class mean is the network's answer, if it gives any, and
+    their label. The means are those of `reference`, the train split's layers; without it the split's own.
     """
 
     def __init__(self, batches: Iterable[Batch], num_classes: int, reference: "Layers | None" = None):
@@ -36,19 +36,23 @@ class Layers:
                     moments[name] = Moments(self.num_classes, activations[0].numel(), activations.device)
                     dtypes[name] = torch.promote_types(activations.dtype, torch.float32)
                 moments[name].add(activations, batch.labels)
-        return {name: Subspace(moment.mean, moment.count, dtypes[name]) for name, moment in moments.items()}
+        return {
+            name: Subspace(moment.mean, moment.count, dtypes[name], moment.largest) for name, moment in moments.items()
+        }
 
     def _scatter(self, batches: Iterable[Batch], reference: "Layers | None") -> None:
         scatters = {name: Scatter(space) for name, space in self.spaces.items()}
         # Another split's means: a scatter about them, of which only the nearest means are wanted.
         others = {name: Scatter(space) for name, space in reference.spaces.items()} if reference else scatters
         for batch in batches:
-            answers = batch.logits.argmax(1)
+            answers = None if batch.logits is None else batch.logits.argmax(1)
             for name, activations in batch.activations.items():
                 nearest = others[name].add(activations, batch.labels, nearest=True)
                 if reference:
                     scatters[name].add(activations, batch.labels)
                 for counts, said in ((self.agree, answers), (self.right, batch.labels)):
+                    if said is None:
+                        continue
                     found = torch.bincount(batch.labels[nearest == said], minlength=self.num_classes)
                     counts[name] = counts.get(name, 0) + found
         self.measured = {name: scatter.finish() for name, scatter in scatters.items()}
@@ -57,7 +61,8 @@ class Layers:
         """By name, layer/statistic; the means themselves only of the layers `with_mean`: elsewhere coordinates do."""
         with_mean, result = set(with_mean), {}
         for name, measured in self.measured.items():
-            found = vars(measured) | {"agree": self.agree[name], "right": self.right[name]}
+            found = vars(measured) | {"right": self.right[name]}
+            found |= {"agree": self.agree[name]} if name in self.agree else {}
             found["width"] = torch.tensor(measured.mean.shape[1])
             if name not in with_mean:
                 del found["mean"]
@@ -68,9 +73,12 @@ class Layers:
 def answers(batches: Iterable[Batch], num_classes: int) -> dict[str, Tensor]:
     """What the network answers: correct (K,) and cross-entropy loss (K,) by class, and for each of 15 equal bins of the
     largest softmax probability how many fall into it, how many of these are right, and their probabilities' sum.
+    Nothing where there are no logits.
     """
     result: dict[str, Tensor] = {}
     for batch in batches:
+        if batch.logits is None:
+            return {}
         logits = batch.logits.double()
         confidence, answer = logits.softmax(1).max(1)
         right = (answer == batch.labels).double()

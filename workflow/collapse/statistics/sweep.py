@@ -14,11 +14,12 @@ KEPT_BYTES = 2**30
 class Batch:
     """What a batch of n samples leaves: activations (n, ...) by layer, in order, logits (n, K) and labels (n,).
 
-    `true_labels` (n,), where some labels were changed: what they were before.
+    `logits` is None where the network gives none. `true_labels` (n,), where some labels were changed: what they were
+    before.
     """
 
     activations: dict[str, Tensor]
-    logits: Tensor
+    logits: Tensor | None
     labels: Tensor
     true_labels: Tensor | None = None
 
