@@ -16,7 +16,10 @@ configfile: workflow.source_path("config/config.yaml")
 report: "workflow/report/workflow.rst"
 
 
+include: "rules/setup.smk"
 include: "rules/common.smk"
+include: "rules/guards.smk"
+include: "rules/targets.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/extract.smk"

@@ -15,14 +15,14 @@ rule extract:
     log:
         job_log(f"{RESULTS}/logs/extract/{CELL}"),
     group:
-        needed("measuring_group")
+        asked("measuring_group")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads
     resources:
-        runtime=needed("extraction_minutes", retried=True),
-        mem_mb=needed("memory_mb", retried=True),
-        gpu=needed("gpus"),
+        runtime=asked("extraction_minutes", retried=True),
+        mem_mb=asked("memory_mb", retried=True),
+        gpu=asked("gpus"),
         in_turn=1,
     shell:
         "$PY_TORCH -P -m scripts.extract --dataset {input.manifest:q} --rows {input.rows:q} --runs {input.run:q} "

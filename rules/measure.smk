@@ -9,7 +9,7 @@ rule measure:
     log:
         job_log(f"{RESULTS}/logs/measure/{CELL}"),
     group:
-        needed("measuring_group")
+        asked("measuring_group")
     conda:
         "../envs/torch.yaml"
     resources:

@@ -14,17 +14,17 @@ rule train:
     log:
         job_log(f"{RESULTS}/logs/train/{CELL}"),
     group:
-        needed("training_group")
+        asked("training_group")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads * CONFIG.gpus_per_job
     resources:
-        runtime=needed("training_minutes", retried=True),
-        mem_mb=needed("memory_mb", retried=True),
-        gpu=needed("gpus"),
+        runtime=asked("training_minutes", retried=True),
+        mem_mb=asked("memory_mb", retried=True),
+        gpu=asked("gpus"),
         in_turn=1,
     params:
-        recipe=needed("identity"),
+        recipe=lambda wildcards: cell_of(wildcards).identity,
         seeds=SEEDS,
     shell:
         "$PY_TORCH -P -m scripts.train --recipe {params.recipe:q} --seeds {params.seeds} --dataset {input.manifest:q} "

@@ -32,7 +32,8 @@ from throughput import Case, Pool, schedule
 
 from collapse.files import read_json, replacing
 from collapse.grid import Point, subset_name
-from collapse.paper import PaperAtScale, load_paper
+from collapse.paper import load_paper
+from collapse.plan import Plan
 from collapse.recipe import Recipe
 from collapse.training.run import state_folder
 from collapse.training.state import load_state
@@ -157,7 +158,7 @@ def runs_of(wanted: str, args: argparse.Namespace, rates: Rates) -> list[Run]:
     table, model = wanted.split("/")
     changes = {"epochs": SMOKE_EPOCHS} if args.smoke else {"dtype": choose_dtype(rates, model, args.bfloat16_from)}
     scale = "demo" if args.smoke else "paper"
-    plan = PaperAtScale(load_paper(ROOT / "config/papers/layer_peeled.yaml"), scale, (0,), changes)
+    plan = Plan(load_paper(ROOT / "config/papers/layer_peeled.yaml"), scale, (0,), changes)
     points = [
         point
         for point in plan.grids[table].points()

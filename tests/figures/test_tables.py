@@ -6,7 +6,8 @@ import pytest
 
 from collapse.claims.check import check
 from collapse.claims.language import Claim
-from collapse.paper import Best, Column, TableSpec
+from collapse.paper import Best, Column
+from collapse.plan import TableSpec
 from collapse.tables import CutOff, NoSuchValue, Outdated, seeds_table, summary
 from collapse.theory.layer_peeled import solve
 from collapse.theory.predictions import layer_peeled

@@ -13,7 +13,7 @@ from collapse.data import drawn
 from collapse.data.drawn import Subset
 from collapse.data.store import read_split
 from collapse.data.subsets import draw
-from collapse.paper import DrawsSpec
+from collapse.plan import DrawsSpec
 from collapse.statistics.drawn import METRICS, measure_draws
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,8 @@ import pytest
 
 from collapse.cost import worth_a_gpu
 from collapse.grid import variant_name
-from collapse.paper import PaperAtScale, load_paper
+from collapse.paper import load_paper
+from collapse.plan import Plan
 from collapse.recipe import Imbalance, Recipe, Seeds
 from collapse.strict import ConfigError, validate
 
@@ -58,7 +59,7 @@ def test_a_mistake_names_the_file_and_the_key(tmp_path, good, bad, message):
     copy = tmp_path / "layer_peeled.yaml"
     copy.write_text(text.replace(good, bad, 1) if good.startswith(FIRST) else text.replace(good, bad))
     with pytest.raises(ConfigError) as error:
-        PaperAtScale(load_paper(copy), "demo", SEEDS)
+        Plan(load_paper(copy), "demo", SEEDS)
     assert "layer_peeled.yaml" in str(error.value)
     assert message in str(error.value)
 
@@ -67,7 +68,7 @@ def test_a_mistake_names_the_file_and_the_key(tmp_path, good, bad, message):
 def test_every_paper_has_its_scales_its_figure_scripts_and_claims_that_can_be_checked(path):
     paper = load_paper(path)
     assert set(paper.scales) == {"demo", "small", "paper"}
-    plans = [PaperAtScale(paper, scale, SEEDS) for scale in paper.scales]
+    plans = [Plan(paper, scale, SEEDS) for scale in paper.scales]
     scripts = path.parents[2] / "workflow" / "figures" / paper.name
     assert {script.stem for script in scripts.glob("*.py")} == set(paper.figures)
     checked = [claim for figure in paper.figures for claim in plans[0].claims_spec(figure).claims]
@@ -104,13 +105,13 @@ def test_a_mistake_in_a_claim_or_a_table_of_draws_is_found_when_the_paper_is_rea
     head, found, tail = text.rpartition(good) if good.startswith("separation: {") else text.partition(good)
     copy.write_text(head + found.replace(good, bad) + tail)
     with pytest.raises(ConfigError) as error:
-        PaperAtScale(load_paper(copy), "demo", SEEDS)
+        Plan(load_paper(copy), "demo", SEEDS)
     assert message in str(error.value)
 
 
 def test_published_learning_rates_of_the_law():
     """equi_separation.md, sections 2 and 7: Fig 1's nine rates, the grids, and those of the authors' figures."""
-    plan = PaperAtScale(load_paper(EQUI_SEPARATION), "paper", SEEDS)
+    plan = Plan(load_paper(EQUI_SEPARATION), "paper", SEEDS)
 
     def rates(table):
         return {
@@ -128,7 +129,7 @@ def test_published_learning_rates_of_the_law():
     for table in ("depth", "width", "shape", "imbalance", "cnn", "residual", "out_of_sample", "original"):
         found = {point.recipe.protocol.learning_rate for point in plan.grids[table].points()}
         assert found == {3e-5, 1e-4, 3e-4, 1e-3, 3e-3}, table
-    small = PaperAtScale(load_paper(EQUI_SEPARATION), "small", SEEDS)
+    small = Plan(load_paper(EQUI_SEPARATION), "small", SEEDS)
     without = [
         point.recipe
         for point in small.grids["linear"].points()
@@ -149,14 +150,14 @@ def minority_decay(recipe):
 @pytest.mark.parametrize("scale", ["demo", "small"])
 def test_reduced_protocols_last_long_enough_for_minority_collapse(scale):
     """Differences of minority classifiers decay through weight decay alone: by exp(-6) or more (layer_peeled)."""
-    plan = PaperAtScale(load_paper(PAPER), scale, SEEDS)
+    plan = Plan(load_paper(PAPER), scale, SEEDS)
     collapsing = [plan.recipes[cell] for cell in plan.cells["fig4"] if plan.recipes[cell].imbalance.k_major == 7]
     assert min(map(minority_decay, collapsing)) >= 6
 
 
 def test_the_published_protocol_is_untouched_at_paper_scale():
-    plan = PaperAtScale(load_paper(PAPER), "paper", SEEDS)
-    assert plan.plan.protocol == {}
+    plan = Plan(load_paper(PAPER), "paper", SEEDS)
+    assert plan.scale.protocol == {}
     for recipe in plan.recipes.values():
         assert recipe.image_size == 32
         if recipe.protocol != plan.paper.protocol:  # Fig 2 has a second weight decay
@@ -169,14 +170,14 @@ def test_the_published_protocol_is_untouched_at_paper_scale():
 
 
 def test_a_recipe_round_trips_through_json():
-    for recipe in PaperAtScale(load_paper(PAPER), "paper", SEEDS).recipes.values():
+    for recipe in Plan(load_paper(PAPER), "paper", SEEDS).recipes.values():
         assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
         assert Recipe.model_validate_json(recipe.identity()) == recipe
 
 
 def test_the_users_changes_win_over_a_grids_own_axes():
     """Fig 5 gives its epochs: a run of Fig 4 would else have two recipes under one name."""
-    plan = PaperAtScale(load_paper(PAPER), "demo", SEEDS, {"epochs": 2})
+    plan = Plan(load_paper(PAPER), "demo", SEEDS, {"epochs": 2})
     assert {recipe.protocol.epochs for recipe in plan.recipes.values()} == {2}
 
 

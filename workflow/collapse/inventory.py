@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from collapse.claims.language import SCALES
-from collapse.paper import PaperAtScale
+from collapse.plan import Plan
 
 RUN = "*/*/*/*/seed-*"  # paper/dataset/model/variant
 REMADE = ("tables", "figures", "claims", "pages")
@@ -23,7 +23,7 @@ class Row(NamedTuple):
     delete: str  # whether it may be deleted, and at what cost
 
 
-def inventory(results: Path, plans: Iterable[PaperAtScale], seeds: Iterable[int]) -> list[Row]:
+def inventory(results: Path, plans: Iterable[Plan], seeds: Iterable[int]) -> list[Row]:
     """Every kind of thing in a results folder, but those that are not there.
 
     Runs are told apart by what the papers' grids, in `plans`, ask for at these seeds.
@@ -32,7 +32,7 @@ def inventory(results: Path, plans: Iterable[PaperAtScale], seeds: Iterable[int]
     for plan in plans:
         for cell, recipe in plan.recipes.items():
             for seed in seeds:
-                wanted[plan.scale][f"{plan.paper.name}/{cell}/seed-{seed}"] = recipe.at_seed(seed).sha256()
+                wanted[plan.scale_name][f"{plan.paper.name}/{cell}/seed-{seed}"] = recipe.at_seed(seed).sha256()
     rows = [row for scale in SCALES for row in _scale(results, scale, wanted[scale])]
     for folder in sorted(path for path in results.glob("data/*") if path.is_dir()):
         rows.append(_row(folder, "prepared dataset and its subsets", [folder], "yes: prepared again, retrains nothing"))

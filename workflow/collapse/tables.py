@@ -13,7 +13,8 @@ import pandas as pd
 
 from collapse.grid import axis_value
 from collapse.metrics.groups import group_name
-from collapse.paper import Column, Content, Prediction, TableSpec
+from collapse.paper import Column, Content, Prediction
+from collapse.plan import TableSpec
 from collapse.recipe import Recipe
 from collapse.strict import Explained
 from collapse.theory.predictions import PREDICTIONS

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from collapse.config import Config
-from collapse.paper import PaperAtScale, load_paper
+from collapse.paper import load_paper
+from collapse.plan import Plan
 
 PAPERS = Path(__file__).parents[2] / "config" / "papers"
 
@@ -13,6 +14,6 @@ if __name__ == "__main__":
     for path in sorted(PAPERS.glob("*.yaml")):
         paper = load_paper(path)
         for scale in paper.scales:
-            for recipe in PaperAtScale(paper, scale, seeds).recipes.values():
+            for recipe in Plan(paper, scale, seeds).recipes.values():
                 line = {"paper": paper.name, "scale": scale, "seeds": len(seeds)}
                 print(json.dumps(line | {"recipe": recipe.model_dump(mode="json")}))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from collapse.config import load_config
 from collapse.inventory import inventory
-from collapse.paper import PaperAtScale, load_paper
+from collapse.paper import load_paper
+from collapse.plan import Plan
 from collapse.strict import read_yaml
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -20,7 +21,7 @@ if __name__ == "__main__":
     config = load_config(read_yaml(args.config), CONFIG / "papers", str(args.config))
     papers = [load_paper(path) for path in sorted((CONFIG / "papers").glob("*.yaml"))]
     each = [(paper, scale) for paper in papers for scale in paper.scales]
-    plans = [PaperAtScale(*paper_at, config.seeds, config.protocol) for paper_at in each]
+    plans = [Plan(*paper_at, config.seeds, config.protocol) for paper_at in each]
     rows = inventory(args.results or Path(config.results), plans, config.seeds)
     lines = [HEADER, *((row.holds, str(row.count), f"{row.size / 1e6:.1f}", row.delete, row.folder) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

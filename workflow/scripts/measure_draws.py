@@ -5,14 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from collapse.paper import DrawsSpec
+from collapse.plan import DrawsSpec
 from collapse.statistics.drawn import measure_draws
 from collapse.tables import summary
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument(
-    "--spec", type=DrawsSpec.model_validate_json, required=True, help="JSON of collapse.paper.DrawsSpec"
-)
+parser.add_argument("--spec", type=DrawsSpec.model_validate_json, required=True, help="JSON of collapse.plan.DrawsSpec")
 parser.add_argument("--datasets", type=Path, required=True, help="folder of the prepared datasets")
 parser.add_argument("--out", type=Path, required=True)
 parser.add_argument("--out-draws", type=Path, required=True)

@@ -3,13 +3,11 @@
 import argparse
 from pathlib import Path
 
-from collapse.paper import TableSpec
+from collapse.plan import TableSpec
 from collapse.tables import seeds_table, summary
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument(
-    "--spec", type=TableSpec.model_validate_json, required=True, help="JSON of collapse.paper.TableSpec"
-)
+parser.add_argument("--spec", type=TableSpec.model_validate_json, required=True, help="JSON of collapse.plan.TableSpec")
 parser.add_argument("--runs", type=Path, required=True, help="folder above dataset/model/variant")
 parser.add_argument("--out", type=Path, required=True)
 parser.add_argument("--out-seeds", type=Path, required=True)

@@ -1,0 +1,58 @@
+# The library, the environments of the jobs, and the checked configuration.
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
+
+ROOT = Path(workflow.current_basedir).resolve().parent
+
+# Jobs find the library and their scripts here, whatever folder Snakemake was started in.
+os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
+sys.path.insert(0, str(ROOT / "workflow"))
+
+try:
+    from collapse.config import load_config
+    from collapse.paper import load_paper
+    from collapse.plan import Plan
+    from collapse.strict import ConfigError
+except ModuleNotFoundError as error:
+    raise WorkflowError(
+        f"{error.name} is missing beside Snakemake. Run from the environment of envs/workflow.yaml: "
+        f"'make setup', then 'source .venv/workflow/bin/activate'; or conda env create -f envs/workflow.yaml"
+    )
+
+# Which Python a rule's shell command starts: that of its own environment. These are environment variables, not params:
+# switching between conda and the virtual environments must not look like a change of the result.
+MANAGED = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(workflow.deployment_settings.deployment_method)
+for env in ("torch", "convex", "figures"):
+    os.environ[f"PY_{env.upper()}"] = "python" if MANAGED else str(ROOT / ".venv" / env / "bin" / "python")
+
+# One thread a job, or NumPy and torch would each take every core; training sets its own number.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+try:
+    CONFIG = load_config(config, ROOT / "config" / "papers")
+    PAPERS = [load_paper(path) for path in sorted((ROOT / "config" / "papers").glob("*.yaml"))]
+    PLANS = {
+        paper.name: Plan(paper, CONFIG.scale, CONFIG.seeds, CONFIG.protocol)
+        for paper in PAPERS
+        if CONFIG.scale in paper.scales
+    }
+except ConfigError as error:
+    raise WorkflowError(str(error))
+
+# Where a job works and what it reads from is no part of its result either. The state of a training is no output:
+# Snakemake deletes those of a job that was killed, and the state is what the next attempt needs.
+os.environ.update(
+    ATLAS_STATE=f"{CONFIG.results}/state/{CONFIG.scale}",
+    ATLAS_LOCKS=f"{CONFIG.results}/state",
+    ATLAS_DATA_ROOT=CONFIG.data_root,
+    ATLAS_DOWNLOAD=str(CONFIG.download),
+    ATLAS_DEVICE=CONFIG.device,
+    ATLAS_JOBS_PER_GPU=str(CONFIG.jobs_per_gpu),
+    ATLAS_GPUS_PER_JOB=str(CONFIG.gpus_per_job),
+    ATLAS_SAVE_EVERY=str(CONFIG.save_every),
+)
