@@ -11,9 +11,7 @@ from collapse.plotting import render
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--figure", required=True, help="paper/figure; its script defines draw(table, ...) -> Figure")
 parser.add_argument("--tables", type=Path, nargs="+", required=True)
-parser.add_argument(
-    "--published", type=json.loads, default=[], help="JSON of what collapse.plan.Plan.published gives"
-)
+parser.add_argument("--published", type=json.loads, default=[], help="JSON of what collapse.plan.Plan.published gives")
 parser.add_argument("--out", type=Path, nargs="+", required=True, help="one file a format")
 
 if __name__ == "__main__":

@@ -27,10 +27,19 @@ def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figur
         if all(row[axis] == wanted for axis, wanted in value["where"].items())
     ]
     if theirs:
-        axes.scatter(*zip(*theirs, strict=True), marker="D", s=22, color=other, zorder=3, label="published")
+        axes.scatter(
+            *zip(*theirs, strict=True),
+            marker="D",
+            s=60,
+            facecolors="none",
+            edgecolors=other,
+            zorder=3,
+            label="published",
+        )
     for name, value in zip(names, mean, strict=True):
         axes.annotate(f"{value:.3g}", (value, name), (0, 5), textcoords="offset points", ha="center", fontsize="small")
-    axes.set(xlabel=f"separation fuzziness $D_0$  ({plotting.count_note(table, 'separation')} draws)", xlim=(0, None))
+    axes.set(xlabel=f"separation fuzziness $D_0$  ({plotting.count_note(table, 'separation')} draws)")
+    axes.set(xscale="log") if mean.max() > 3 * mean.min() else axes.set(xlim=(0, None))
     axes.margins(x=0.1, y=0.3)
     figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
     return figure
