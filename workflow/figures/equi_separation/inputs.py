@@ -7,6 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from collapse import plotting
 from collapse.data.specs import DATASETS
@@ -39,7 +40,13 @@ def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figur
     for name, value in zip(names, mean, strict=True):
         axes.annotate(f"{value:.3g}", (value, name), (0, 5), textcoords="offset points", ha="center", fontsize="small")
     axes.set(xlabel=f"separation fuzziness $D_0$  ({plotting.count_note(table, 'separation')} draws)")
-    axes.set(xscale="log") if mean.max() > 3 * mean.min() else axes.set(xlim=(0, None))
+    if mean.max() > 3 * mean.min():
+        axes.set(xscale="log")
+        axes.xaxis.set(
+            major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter=NullFormatter()
+        )
+    else:
+        axes.set(xlim=(0, None))
     axes.margins(x=0.1, y=0.3)
     figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
     return figure
