@@ -1,6 +1,6 @@
 """Neural collapse of a network of your own: train a small one on scikit-learn's digits, then measure it.
 
-Run it from the project's folder: PYTHONPATH=workflow .venv/torch/bin/python examples/measure_your_network.py
+In an environment with the library (pip install ".[torch]"): python examples/measure_your_network.py
 """
 
 import torch

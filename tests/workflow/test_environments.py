@@ -1,6 +1,7 @@
 """The conda files and the pins say the same, and the two stacks never meet."""
 
 import subprocess
+import tomllib
 
 import pytest
 import yaml
@@ -8,6 +9,7 @@ from packaging.requirements import Requirement
 from tests.workflow.project import ROOT
 
 ENVS = ("workflow", "slurm", "torch", "convex", "figures")
+TEST_TOOLS = {"pytest", "pytest-xdist", "hypothesis"}
 
 
 def declared(env):
@@ -47,6 +49,13 @@ def test_pins_carry_hashes_and_no_address(env):
 def test_every_conda_file_allows_the_python_that_runs_here(env):
     dependencies = yaml.safe_load((ROOT / f"envs/{env}.yaml").read_text())["dependencies"]
     assert "python >=3.11,<3.15" in dependencies
+
+
+@pytest.mark.parametrize("env", ["torch", "convex", "figures"])
+def test_the_package_asks_for_what_its_environment_has_but_the_tools_of_the_tests(env):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = map(Requirement, project["dependencies"] + project["optional-dependencies"][env])
+    assert set(asked) == {requirement for requirement in declared(env) if requirement.name not in TEST_TOOLS}
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,19 @@
 """The library behind Collapse Atlas: protocols, training, metrics and theory of neural collapse."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-PUBLIC = {"measure": "measuring", "nc1": "measuring", "Monitor": "monitoring"}
+if TYPE_CHECKING:
+    from collapse.measuring import measure, nc1
+    from collapse.monitoring import Monitor
+
+__all__ = ["Monitor", "measure", "nc1"]
+
+MODULES = {"measure": "measuring", "nc1": "measuring", "Monitor": "monitoring"}
 
 
 def __getattr__(name: str) -> Any:
     """`collapse.measure` and the like, looked up when asked for: reading a configuration should not import torch."""
-    if name in PUBLIC:
-        return getattr(import_module(f"collapse.{PUBLIC[name]}"), name)
+    if name in MODULES:
+        return getattr(import_module(f"collapse.{MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

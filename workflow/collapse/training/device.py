@@ -1,18 +1,20 @@
 """Where a job computes: the device, its share of it, and what to remember of both."""
 
-import fcntl
 import os
 import platform
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
+
+from collapse.training.locks import kernel_lock
 
 
 def choose_device(name: str, gpus: int = 1) -> torch.device:
@@ -44,22 +46,20 @@ def share(device: torch.device, jobs_per_gpu: int, folder: Path) -> Iterator[tor
 def claim(places: list[str], folder: Path, wait: float = 0.5) -> Iterator[int]:
     """Index of the first place that nobody holds, waiting for one; the kernel frees it when the process ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = [(folder / f"{place}.lock").open("w") for place in places]
+    locks = [kernel_lock(folder / f"{place}.lock") for place in places]
+    index = _lock_first_free(locks, wait)
     try:
-        yield _first_free(files, wait)
+        yield index
     finally:
-        for file in files:
-            file.close()
+        locks[index].release()
 
 
-def _first_free(files: list, wait: float) -> int:
+def _lock_first_free(locks: list[FileLock], wait: float) -> int:
     while True:
-        for index, file in enumerate(files):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            return index
+        for index, lock in enumerate(locks):
+            with suppress(Timeout):
+                lock.acquire()
+                return index
         time.sleep(wait)
 
 
@@ -77,8 +77,11 @@ def provenance(device: torch.device, dtype: str) -> dict[str, Any]:
 
 
 def _git_commit() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    git = ["git", "-C", str(Path(__file__).parent)]
+    describe = [*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        # An installed library can lie inside the repository of another project, whose commit says nothing about it.
+        subprocess.run([*git, "ls-files", "--error-unmatch", Path(__file__).name], capture_output=True, check=True)
+        return subprocess.run(describe, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"  # an unpacked archive, or no git
+        return "unknown"  # an installed library, an unpacked archive, or no git

@@ -1,6 +1,5 @@
 """The state of a training in progress: kept outside the results, written whole or not at all, never a pickle."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -9,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from collapse.files import NotWritten, replacing
 from collapse.strict import Explained
+from collapse.training.locks import kernel_lock
 
 CURRENT, PREVIOUS = "state.safetensors", "previous.safetensors"
 
@@ -30,17 +31,18 @@ def locked(folder: Path) -> Iterator[None]:
     Raises Locked when another process holds it: two trainings of one run would overwrite each other's state; NotWritten
     when there is no place for it.
     """
+    lock = kernel_lock(folder / "lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
+        lock.acquire()
+    except Timeout:
+        raise Locked(f"{folder}: another process trains this run; wait for it, or end it, and run again") from None
     except OSError as error:
         raise NotWritten(f"{folder} can not be written ({error}): mend that, and run again") from None
-    with lock as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Locked(f"{folder}: another process trains this run; wait for it, or end it, and run again") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def save_state(folder: Path, tree: Any, identity: str) -> None:

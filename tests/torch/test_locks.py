@@ -1,0 +1,45 @@
+"""The lock of a run is an flock: it excludes other programmes' locks of the same file, and has no substitute."""
+
+import errno
+import fcntl
+import os
+
+import pytest
+
+from collapse.files import NotWritten
+from collapse.training.state import Locked, locked
+
+
+def test_a_lock_and_an_flock_from_outside_exclude_each_other(tmp_path):
+    with locked(tmp_path), (tmp_path / "lock").open("w") as file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (tmp_path / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(Locked, match="another process trains this run"), locked(tmp_path):
+            pass
+    with locked(tmp_path):
+        pass
+
+
+def test_a_lock_goes_with_its_folder_and_the_next_one_is_another(tmp_path):
+    state = tmp_path / "state"
+    with locked(state):
+        (state / "lock").unlink()
+        state.rmdir()
+    with locked(state), pytest.raises(Locked), locked(state):
+        pass
+
+
+def test_a_folder_that_can_not_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotWritten, match="file/state can not be written"), locked(tmp_path / "file" / "state"):
+        pass
+
+
+def test_a_file_system_without_flock_is_refused(tmp_path, monkeypatch):
+    def no_flock(file, operation):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", no_flock)
+    with pytest.raises(NotWritten, match="Function not implemented"), locked(tmp_path):
+        pass

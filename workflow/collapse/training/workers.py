@@ -1,0 +1,123 @@
+"""Runs trained by a job: one after the other or side by side, stopped by a signal, published when all have ended.
+
+SIGTERM and SIGINT do not interrupt an epoch: its state is saved first. Whoever starts the job again gets the same runs.
+"""
+
+import functools
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from collapse.data.subsets import read_rows
+from collapse.recipe import Recipe
+from collapse.training.device import choose_device, share
+from collapse.training.progress import Progress
+from collapse.training.run import Stopped, Work, publish, train_run
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run to train."""
+
+    recipe: Recipe
+    dataset: Path  # folder of the prepared dataset
+    rows: Path  # index file of the run's subset
+    state: Path  # folder of the training in progress
+    folder: Path  # where the finished run goes
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the trainings of a job may use of the machine."""
+
+    device: str
+    gpus: int  # that the job asked for; 0: `auto` is the CPU
+    jobs_per_gpu: int
+    locks: Path  # folder of the machine's GPU locks
+    workers: int  # runs trained side by side, each on a GPU of its own
+    threads: int  # CPU threads, of all workers together
+
+
+def train_tasks(tasks: Sequence[Task], machine: Machine, save_every: float) -> int:
+    """Train all runs and publish them; returns the exit status: 0, or that of what stopped the first that stopped.
+
+    The exit status of a signal is 128 + its number. Runs that ended before the signal are not published: their state
+    folders keep them. The handlers of SIGTERM and SIGINT are this function's until the process ends.
+    """
+    count = min(machine.workers, len(tasks))
+    threads = max(1, machine.threads // count)
+    shares = [functools.partial(train_in_turn, tasks[i::count], machine, threads, save_every) for i in range(count)]
+    status = shares[0]() if count == 1 else side_by_side(shares)
+    if status == 0:
+        # Only now: Snakemake deletes every output of a job that did not finish, and with them the runs that did.
+        for task in tasks:
+            publish(task.state, task.folder)
+    return status
+
+
+def train_in_turn(tasks: Sequence[Task], machine: Machine, threads: int, save_every: float) -> int:
+    """Train runs on one device; returns 0, or 128 + the signal that stopped them.
+
+    In a worker, which has a parent, the parent's death stops them too, as SIGKILL would: nobody would publish them.
+    """
+    torch.set_num_threads(threads)
+    # A deep network without batch norm, whose signal vanishes, would compute with denormals at a third of the speed.
+    torch.set_flush_denormal(True)
+    caught: list[int] = []
+    parent = multiprocessing.parent_process()
+    try:
+        with share(choose_device(machine.device, machine.gpus), machine.jobs_per_gpu, machine.locks) as device:
+            # Not before: who waits for a GPU has nothing to save.
+            for number in SIGNALS:
+                signal.signal(number, lambda received, frame: caught.append(received))
+            for task in tasks:
+                progress = Progress("/".join(task.folder.parts[-4:]), task.recipe.protocol.total_epochs)
+                work = Work(
+                    dataset=task.dataset,
+                    rows=read_rows(task.rows),
+                    state=task.state,
+                    device=device,
+                    save_every=save_every,
+                    stop=lambda: bool(caught) or (parent is not None and not parent.is_alive()),
+                    on_epoch=progress,
+                    tell=progress.tell,
+                )
+                train_run(task.recipe, work)
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return 128 + (caught or [signal.SIGKILL])[0]
+    return 0
+
+
+def side_by_side(shares: Sequence[Callable[[], int]]) -> int:
+    """Call each function in a process of its own and pass signals on; returns the first exit status that is not 0."""
+    context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+    workers = [context.Process(target=_exit_with, args=(share,)) for share in shares]
+    for process in workers:
+        process.start()
+
+    def pass_on(received: int, frame: object) -> None:
+        for process in workers:
+            if process.is_alive():  # the number of one that ended may be another process's by now
+                os.kill(process.pid, received)
+
+    for number in SIGNALS:
+        signal.signal(number, pass_on)
+    for process in workers:
+        process.join()
+    failed = [process.exitcode for process in workers if process.exitcode]
+    if not failed:
+        return 0
+    return failed[0] if failed[0] > 0 else 128 - failed[0]
+
+
+def _exit_with(function: Callable[[], int]) -> None:
+    sys.exit(function())
