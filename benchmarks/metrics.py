@@ -18,7 +18,7 @@ import torch
 from table import Row, write
 from torch import Tensor
 
-from collapse.measuring import nc1
+from collapse.api import nc1
 from collapse.metrics.rows import At, bias_rows, classifier_rows, duality_rows, layer_rows
 from collapse.statistics.split import Layers
 from collapse.statistics.sweep import Batch

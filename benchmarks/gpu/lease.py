@@ -30,7 +30,7 @@ from typing import NamedTuple
 import torch
 from throughput import Case, Pool, schedule
 
-from collapse.files import read_json, replacing
+from collapse.atomic_io import read_json, replacing
 from collapse.grid import Point, subset_name
 from collapse.paper import load_paper
 from collapse.plan import Plan

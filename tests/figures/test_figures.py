@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from collapse import plotting
-from collapse.page import page
+from collapse.html_table import page
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "figures"
 

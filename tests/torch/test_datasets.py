@@ -6,11 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
+from collapse.atomic_io import DamagedFile
 from collapse.data.images import normalise, resize
 from collapse.data.prepare import DatasetUnavailable, _parse_idx, load
 from collapse.data.specs import DATASETS
 from collapse.data.store import read_split, write_dataset
-from collapse.files import DamagedFile
 
 
 def test_digits_are_split_140_a_class_and_the_rest(tmp_path):

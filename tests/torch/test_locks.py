@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from collapse.files import NotWritten
+from collapse.atomic_io import NotWritten
 from collapse.training.state import Locked, locked
 
 

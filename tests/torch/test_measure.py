@@ -15,9 +15,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import collapse
+from collapse.atomic_io import DamagedFile, read_json, write_tensors
 from collapse.data.store import read_split
 from collapse.data.subsets import draw, draw_more
-from collapse.files import DamagedFile, read_json, write_tensors
 from collapse.metrics import geometry
 from collapse.metrics.measure import COLUMNS, measure_file
 from collapse.metrics.names import METRICS, ORTHOGONAL_FRAME, PER_CLASS, VARIABILITY
@@ -26,8 +26,8 @@ from collapse.models.network import Shape, build
 from collapse.models.options import OPTIONS
 from collapse.statistics.extract import checkpoint_statistics, extract_run
 from collapse.statistics.split import Layers
-from collapse.statistics.sweep import Batch, Sweeps, batched
-from collapse.training.run import Work, load_checkpoint, load_images, publish, train_run
+from collapse.statistics.sweep import Batch, Passes, batched
+from collapse.training.run import RunContext, load_checkpoint, load_images, publish, train_run
 
 
 def values(table):
@@ -75,7 +75,7 @@ def test_a_models_table_holds_the_metrics_of_its_own_features():
     nc1 = np.trace(within @ np.linalg.pinv(between, rcond=1e-10, hermitian=True)) / 3
     assert found[*at, "nc1_sample_mean"] == pytest.approx(nc1, rel=1e-6)
     assert found[*at, "within_trace"] == pytest.approx(np.trace(within), rel=1e-6)
-    assert found["-", "classifier", "-", "all", "nc2"] == pytest.approx(geometry.simplex_distance(weight), abs=1e-9)
+    assert found["-", "classifier", "-", "all", "nc2"] == pytest.approx(geometry.etf_distance(weight), abs=1e-9)
     nearest = np.linalg.norm(h[:, None] - means, axis=2).argmin(1)
     assert found[*at, "ncc_mismatch"] == pytest.approx((nearest != logits.argmax(1).numpy()).mean())
     tested = ("test", "features", "eval", "all", "ncc_mismatch")
@@ -156,7 +156,7 @@ def test_a_split_too_large_to_keep_is_computed_again():
     results = []
     for budget in (0, 10**9):
         calls.clear()
-        results.append(Layers(Sweeps(run, budget), 3).measured["features"])
+        results.append(Layers(Passes(run, budget), 3).measured["features"])
         assert sum(calls) == 90 * (2 if budget == 0 else 1)
     assert all(torch.equal(a, b) for a, b in zip(*(vars(result).values() for result in results), strict=True))
 
@@ -194,7 +194,7 @@ def test_a_runs_metrics_see_every_layer_the_head_and_the_changed_labels(run_stat
         "layers",
     }
     product = (network.classifier.weight @ network.layers["linear1"].weight).detach().double().numpy()
-    assert found["-", "head", "-", "all", "nc2"] == pytest.approx(geometry.simplex_distance(product), abs=1e-6)
+    assert found["-", "head", "-", "all", "nc2"] == pytest.approx(geometry.etf_distance(product), abs=1e-6)
     # P_i H_i is the same matrix behind every layer (deep_linear.md, section 6).
     nc3 = [found["train", layer, "eval", "all", "nc3"] for layer in ("features", "linear1")]
     assert nc3[0] == pytest.approx(nc3[1], abs=1e-6)
@@ -348,7 +348,7 @@ def test_held_out_samples_of_a_run_are_beside_its_train_set(recipe, tmp_path, di
     recipe = recipe.model_copy(update={"held_out": 5})
     labels = read_split(digits, "train")[1]
     rows = draw(labels, recipe.class_counts(), recipe.seeds.data)
-    work = Work(dataset=digits, rows=rows, state=tmp_path / "state", device=torch.device("cpu"))
+    work = RunContext(dataset=digits, rows=rows, state=tmp_path / "state", device=torch.device("cpu"))
     train_run(recipe, work)
     publish(tmp_path / "state", tmp_path / "run")
     extract_run(tmp_path / "run", digits, rows, tmp_path / "statistics.safetensors", torch.device("cpu"))

@@ -36,7 +36,7 @@ def test_a_simplex_is_perfectly_collapsed(k):
     assert geometry.uniformity(frame, "riesz")[0] == pytest.approx(1 / distance, abs=EXACT)
     for zero in (
         geometry.equiangularity(frame), geometry.maximal_angle(frame), geometry.equinorm(frame),
-        geometry.equinorm(frame, ddof=1), geometry.simplex_distance(frame), geometry.uniformity(frame)[1],
+        geometry.equinorm(frame, ddof=1), geometry.etf_distance(frame), geometry.uniformity(frame)[1],
         geometry.uniformity(frame, "riesz")[1], duality.self_duality(3 * frame, frame),
         duality.alignment_distance(3 * frame, frame), duality.simplex_duality(3 * frame, frame),
         duality.uniform_duality(3 * frame, frame),
@@ -51,14 +51,14 @@ def test_an_orthogonal_frame_has_its_closed_forms(k):
     apart = math.sqrt(2 - 2 * math.sqrt((k - 1) / k))
     assert geometry.cosine_mean(frame) == pytest.approx(0, abs=EXACT)
     assert geometry.maximal_angle(frame) == pytest.approx(1 / (k - 1), abs=EXACT)
-    assert geometry.simplex_distance(frame) == pytest.approx(apart, abs=EXACT)
+    assert geometry.etf_distance(frame) == pytest.approx(apart, abs=EXACT)
     assert geometry.orthogonal_distance(frame) == pytest.approx(0, abs=EXACT)
     assert geometry.orthogonal_distance(simplex(k, k)) == pytest.approx(apart, abs=EXACT)
     assert duality.orthogonal_duality(frame, 0.3 * frame) == pytest.approx(0, abs=EXACT)
     assert geometry.effective_rank(frame) == pytest.approx(k, rel=1e-10)
     centred = frame - frame.mean(0)
     assert geometry.cosine_mean(centred) == pytest.approx(-1 / (k - 1), abs=EXACT)
-    assert geometry.simplex_distance(centred) == pytest.approx(0, abs=EXACT)
+    assert geometry.etf_distance(centred) == pytest.approx(0, abs=EXACT)
 
 
 def test_equal_rows_have_cosine_one():
@@ -136,7 +136,7 @@ def test_geometry_is_invariant_to_rotation_scale_and_class_order(seed, scale):
     turned = scale * rows[rng.permutation(5)] @ rotation(8, seed)
     for metric in (
         geometry.cosine_mean, geometry.equiangularity, geometry.maximal_angle, geometry.equinorm,
-        geometry.simplex_distance, geometry.orthogonal_distance, geometry.effective_rank,
+        geometry.etf_distance, geometry.orthogonal_distance, geometry.effective_rank,
         lambda rows: geometry.uniformity(rows)[0], lambda rows: geometry.uniformity(rows, "riesz")[1],
     ):  # fmt: skip
         assert metric(turned) == pytest.approx(metric(rows), abs=1e-10)
@@ -162,7 +162,7 @@ def test_duality_is_invariant_to_a_common_rotation_class_order_and_scale(seed, s
         (geometry.cosine_mean, [np.ones((1, 4))], "fewer than 2 classes"),
         (geometry.cosine_mean, [np.array([[1.0], [np.nan]])], "a class without samples"),
         (geometry.equinorm, [np.zeros((3, 4))], "every vector is zero"),
-        (geometry.simplex_distance, [np.zeros((3, 4))], "every vector is zero"),
+        (geometry.etf_distance, [np.zeros((3, 4))], "every vector is zero"),
         (geometry.effective_rank, [np.zeros((3, 4))], "every vector is zero"),
         (duality.self_duality, [np.zeros((3, 4)), np.ones((3, 4))], "every classifier is zero"),
         (duality.self_duality, [np.ones((3, 4)), np.zeros((3, 4))], "every class mean is zero"),

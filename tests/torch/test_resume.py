@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from collapse.atomic_io import read_json
 from collapse.data.store import read_split
 from collapse.data.subsets import draw, write_rows
-from collapse.files import read_json
 from collapse.recipe import Recipe
-from collapse.training.device import claim
-from collapse.training.run import Stopped, Work, forget, publish, train_run
+from collapse.training.device import acquire_slot
+from collapse.training.run import RunContext, Stopped, forget, publish, train_run
 from collapse.training.state import CURRENT, PREVIOUS, Locked, load_state, locked, save_state
 
 CELL = "paper/digits/mlp/variant"
@@ -30,7 +30,7 @@ def work(recipe, digits, tmp_path):
     rows = draw(read_split(digits, "train")[1], recipe.class_counts(), recipe.seeds.data)
 
     def make(name, **how):
-        return Work(dataset=digits, rows=rows, state=tmp_path / name, device=torch.device("cpu"), **how)
+        return RunContext(dataset=digits, rows=rows, state=tmp_path / name, device=torch.device("cpu"), **how)
 
     return make
 
@@ -82,13 +82,13 @@ def test_a_damaged_state_is_refused_and_the_one_before_it_used(recipe, work):
     train_run(recipe, work("whole"))
     for damaged, resumed_at in (((CURRENT,), 1), ((CURRENT, PREVIOUS), 0)):
         said = []
-        cut = work(f"cut {resumed_at}", stop=lambda: True, tell=said.append)
+        cut = work(f"cut {resumed_at}", stop=lambda: True, log=said.append)
         for _ in range(2):
             with pytest.raises(Stopped):
                 train_run(recipe, cut)
         for name in damaged:
             (cut.state / name).write_bytes((cut.state / name).read_bytes()[:-100])
-        train_run(recipe, work(f"cut {resumed_at}", tell=said.append))
+        train_run(recipe, work(f"cut {resumed_at}", log=said.append))
         assert sum("is damaged" in line and "not used" in line for line in said) == len(damaged)
         assert read_json(cut.state / "run.json")["resumed_at_epoch"] == resumed_at
         assert weights(cut.state) == weights(work("whole").state)
@@ -98,7 +98,7 @@ def test_the_state_of_another_recipe_is_refused(recipe, work):
     said = []
     with pytest.raises(Stopped):
         train_run(recipe.at_seed(1), work("run", stop=lambda: True))
-    train_run(recipe, work("run", tell=said.append))
+    train_run(recipe, work("run", log=said.append))
     assert any("of another recipe or dataset: not used" in line for line in said)
     train_run(recipe, work("whole"))
     assert weights(work("run").state) == weights(work("whole").state)
@@ -154,14 +154,14 @@ def test_a_state_is_whatever_was_put_in(tmp_path):
     assert loaded["a"]["b"][:3] == [None, 0.1, "x"]
     assert loaded["a"]["b"][3] == [torch.ones(()), 2**60]
     assert loaded["empty"] == {}
-    assert load_state(tmp_path, "somebody else", tell=lambda line: None) is None
+    assert load_state(tmp_path, "somebody else", log=lambda line: None) is None
 
 
 def test_places_are_taken_once_and_freed(tmp_path):
     places = ["gpu-0-0", "gpu-1-0"]
-    with claim(places, tmp_path) as first, claim(places, tmp_path) as second:
+    with acquire_slot(places, tmp_path) as first, acquire_slot(places, tmp_path) as second:
         assert (first, second) == (0, 1)
-    with claim(places, tmp_path) as again:
+    with acquire_slot(places, tmp_path) as again:
         assert again == 0
 
 

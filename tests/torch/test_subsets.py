@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collapse.atomic_io import DamagedFile
 from collapse.data.subsets import draw, draw_more, read_rows, write_rows
-from collapse.files import DamagedFile
 
 LABELS = np.random.default_rng(5).permutation(np.repeat(np.arange(4), 25))
 

@@ -6,16 +6,16 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
+from collapse.atomic_io import DamagedFile, read_json
 from collapse.data.store import read_split
 from collapse.data.subsets import draw
-from collapse.files import DamagedFile, read_json
 from collapse.metrics.measure import measure_file
 from collapse.recipe import Recipe
 from collapse.statistics.extract import extract_run
 from collapse.training.diagnosis import untrained
 from collapse.training.loop import Diverged, Training, oversampled
 from collapse.training.progress import duration
-from collapse.training.run import Work, load_images, network_of, train_run
+from collapse.training.run import RunContext, load_images, network_of, train_run
 from collapse.training.schedule import measured_epochs
 
 CPU = torch.device("cpu")
@@ -70,7 +70,7 @@ def trained(digits, tmp_path):
 
     def train(recipe, name="run"):
         rows = rows_of(recipe, digits)
-        train_run(recipe, Work(digits, rows, tmp_path / name, CPU, tell=lambda line: None))
+        train_run(recipe, RunContext(digits, rows, tmp_path / name, CPU, log=lambda line: None))
         return tmp_path / name
 
     return train
@@ -177,7 +177,7 @@ def test_in_a_first_phase_other_layers_train(recipe, digits):
 
 def test_the_untrained_network_is_epoch_zero(recipe, digits, tmp_path):
     recipe = recipe.model_copy(update={"measure_initial": True})
-    work = Work(dataset=digits, rows=rows_of(recipe, digits), state=tmp_path, device=CPU)
+    work = RunContext(dataset=digits, rows=rows_of(recipe, digits), state=tmp_path, device=CPU)
     train_run(recipe, work)
     assert list(read_json(tmp_path / "run.json")["checkpoints"]) == ["0", "3"]
     initial = load_file(tmp_path / "checkpoints" / "epoch-0000.safetensors")

@@ -79,7 +79,7 @@ def test_a_mistake_in_a_papers_file_is_one_clear_error(project, tmp_path):
 def test_the_tables_of_the_documentation_are_up_to_date(name, tmp_path):
     copy = tmp_path / "README.md"
     copy.write_text((ROOT / name).read_text())
-    command = [BIN / "python", ROOT / "workflow/scripts/document.py", copy]
+    command = [BIN / "python", ROOT / "workflow/scripts/generate_docs.py", copy]
     subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT / "workflow")})
     assert copy.read_text() == (ROOT / name).read_text(), "run: make docs"
 

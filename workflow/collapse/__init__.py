@@ -4,12 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collapse.measuring import measure, nc1
+    from collapse.api import measure, nc1
     from collapse.monitoring import Monitor
 
 __all__ = ["Monitor", "measure", "nc1"]
 
-MODULES = {"measure": "measuring", "nc1": "measuring", "Monitor": "monitoring"}
+MODULES = {"measure": "api", "nc1": "api", "Monitor": "monitoring"}
 
 
 def __getattr__(name: str) -> Any:

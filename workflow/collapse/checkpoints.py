@@ -22,8 +22,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from collapse.files import NotWritten
-from collapse.measuring import measure
+from collapse.api import measure
+from collapse.atomic_io import NotWritten
 from collapse.monitoring import EpochTable
 
 ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")

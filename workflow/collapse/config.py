@@ -6,10 +6,10 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator
 
 from collapse.paper import NAME
-from collapse.strict import ConfigError, Strict, validate
+from collapse.strict import ConfigError, ConfigModel, validate
 
 
-class Config(Strict):
+class Config(ConfigModel):
     """Keys of config/config.yaml; each can be given on the command line, as --config scale=paper."""
 
     paper: str = Field("layer_peeled", pattern=NAME, description="paper whose figures go by their short names, as fig6")

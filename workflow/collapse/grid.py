@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, NonNegativeInt
 from collapse.data.specs import DATASETS
 from collapse.models.options import OPTIONS
 from collapse.recipe import Imbalance, Labels, Protocol, Recipe, Seeds
-from collapse.strict import ConfigError, Strict, one_of, validate
+from collapse.strict import ConfigError, ConfigModel, check_choice, validate
 
 Axes = dict[str, Any]
 FOLDER = r"[A-Za-z0-9_][A-Za-z0-9_+.-]*"
@@ -47,7 +47,7 @@ def resolve(axes: Axes, protocol: Axes, source: str, changes: Axes | None = None
     }
     for name, value in axes.items():
         try:
-            section = AXES[one_of("axis", name, sorted(AXES))]
+            section = AXES[check_choice("axis", name, sorted(AXES))]
         except ValueError as error:
             raise ConfigError(f"{source} can not be used:\n  {error}") from None
         (data[section] if section else data)[name] = value
@@ -107,7 +107,7 @@ class Point(NamedTuple):
     recipe: Recipe
 
 
-class Grid(Strict):
+class Grid(ConfigModel):
     """The runs of one table: blocks of axes whose lists are multiplied out, on one protocol, at each seed.
 
     `labels` in a block say what the table calls an axis there, as {optimizer: momentum} for sgd with momentum.

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
-from collapse.files import write_csv
-from collapse.measuring import measure
+from collapse.api import measure
+from collapse.atomic_io import write_csv
 from collapse.metrics.measure import COLUMNS
 from collapse.training.schedule import measured_epochs
 

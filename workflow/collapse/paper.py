@@ -14,13 +14,13 @@ from collapse.data import drawn
 from collapse.grid import AXES, Axes, fields
 from collapse.metrics.names import METRICS
 from collapse.recipe import Protocol
-from collapse.strict import ConfigError, Strict, one_of, read_yaml, validate
+from collapse.strict import ConfigError, ConfigModel, check_choice, read_yaml, validate
 from collapse.theory.names import PREDICTIONS, SOLVERS
 
 NAME = r"^[a-z][a-z0-9_]*$"
 
 
-class Column(Strict):
+class Column(ConfigModel):
     """One measured column of a table: which rows of metrics.csv it is."""
 
     metric: str = Field(description="metric, by its name in metrics.csv")
@@ -41,10 +41,10 @@ class Column(Strict):
     @field_validator("metric")
     @classmethod
     def _known(cls, metric: str) -> str:
-        return one_of("metric", metric, METRICS)
+        return check_choice("metric", metric, METRICS)
 
 
-class Prediction(Strict):
+class Prediction(ConfigModel):
     """A column that a theory computes for each run, from measured columns of the table and its axes."""
 
     theory: str = Field(description="layer_peeled: minority cosine at the energies e_h, e_h_major, e_w")
@@ -55,10 +55,10 @@ class Prediction(Strict):
     @field_validator("theory")
     @classmethod
     def _known(cls, theory: str) -> str:
-        return one_of("theory", theory, PREDICTIONS)
+        return check_choice("theory", theory, PREDICTIONS)
 
 
-class Best(Strict):
+class Best(ConfigModel):
     """One axis of a table, of which each point keeps the best value alone, as each of several columns choose it."""
 
     along: str = Field(description="axis of which the best value is kept, as learning_rate")
@@ -68,7 +68,7 @@ class Best(Strict):
     )
 
 
-class Content(Strict):
+class Content(ConfigModel):
     """The rows and columns of a table."""
 
     columns: dict[str, Column] = Field({}, description="measured columns; each gets _mean and _std over the seeds")
@@ -117,37 +117,37 @@ class Table(Content):
         if bool(self.columns) == bool(self.solver):
             raise ValueError("give either columns (measured on runs) or solver (theory)")
         if self.solver:
-            one_of("solver", self.solver, SOLVERS)
+            check_choice("solver", self.solver, SOLVERS)
         elif self.draws:
             self._only_data()
         else:
             for axis in self.axes:
-                one_of("axis", axis, sorted(AXES))
+                check_choice("axis", axis, sorted(AXES))
             if self.best:
-                one_of("axis in best.along", self.best.along, self.axes)
+                check_choice("axis in best.along", self.best.along, self.axes)
                 if len(self.axes) < 2:
                     raise ValueError("best needs an axis beside the one of which the best value is kept")
                 for column in self.best.by:
-                    one_of("column in best.by", column, self.columns)
+                    check_choice("column in best.by", column, self.columns)
             for prediction in self.predictions.values():
                 for column in PREDICTIONS[prediction.theory]:
-                    one_of(f"column for theory {prediction.theory}", column, self.columns)
+                    check_choice(f"column for theory {prediction.theory}", column, self.columns)
                 for axis in prediction.at:
-                    one_of("axis in at", axis, self.axes)
+                    check_choice("axis in at", axis, self.axes)
         return self
 
     def _only_data(self) -> None:
         for axis in self.axes:
-            one_of("axis of a table of draws", axis, drawn.Subset.model_fields)
+            check_choice("axis of a table of draws", axis, drawn.Subset.model_fields)
         for name, column in self.columns.items():
-            one_of(f"metric of a table of draws, in column {name},", column.metric, drawn.METRICS)
+            check_choice(f"metric of a table of draws, in column {name},", column.metric, drawn.METRICS)
             if column.model_fields_set != {"metric"}:
                 raise ValueError(f"column {name} of a table of draws names a metric, and nothing else")
         if self.each or self.best or self.predictions or self.inside:
             raise ValueError("a table of draws has no network: no each, best, predictions or inside")
 
 
-class Figure(Strict):
+class Figure(ConfigModel):
     """A published figure; workflow/figures/<paper>/<figure>.py draws it from its tables."""
 
     title: str = Field(description="one line, for the report")
@@ -155,7 +155,7 @@ class Figure(Strict):
     tables: tuple[str, ...] = Field(description="tables that the figure draws, in the order its script takes them")
 
 
-class Scale(Strict):
+class Scale(ConfigModel):
     """What a scale runs; everything else of the paper's file is common to the scales."""
 
     cut: str = Field(description="what was cut from the published protocol, in words")
@@ -165,7 +165,7 @@ class Scale(Strict):
     )
 
 
-class Paper(Strict):
+class Paper(ConfigModel):
     """One paper. `name` is the file's name."""
 
     name: str = Field(pattern=NAME, description="name of the file, without .yaml")
@@ -184,13 +184,13 @@ class Paper(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "Paper":
         for axis in fields(self.variant):
-            one_of("axis in variant", axis, sorted(AXES))
+            check_choice("axis in variant", axis, sorted(AXES))
         for kind, named in (("table", self.tables), ("figure", self.figures)):
             for name in named:
                 if not re.fullmatch(NAME, name):
                     raise ValueError(f"{kind} name {name!r}: use lower-case letters, digits and _")
         for name in (table for figure in self.figures.values() for table in figure.tables):
-            one_of("table in figures", name, self.tables)
+            check_choice("table in figures", name, self.tables)
         for name, claim in self.claims.items():
             try:
                 self._check_claim(claim)
@@ -198,23 +198,23 @@ class Paper(Strict):
                 raise ValueError(f"claims.{name}: {error}") from None
         for name, scale in self.scales.items():
             for table, blocks in scale.tables.items():
-                axes = self.tables[one_of(f"table in scales.{name}", table, self.tables)].axes
+                axes = self.tables[check_choice(f"table in scales.{name}", table, self.tables)].axes
                 for label in itertools.chain.from_iterable(block.get("labels", {}) for block in blocks):
-                    one_of(f"axis in labels of scales.{name}.tables.{table}", label, axes)
+                    check_choice(f"axis in labels of scales.{name}.tables.{table}", label, axes)
             for key in scale.protocol:
-                one_of(f"key in scales.{name}.protocol", key, Protocol.model_fields)
+                check_choice(f"key in scales.{name}.protocol", key, Protocol.model_fields)
         for name, claim in self.claims.items():
             check_places(claim, self.tables[claim.table], self.grids_of(claim.table), f"claims.{name}")
         return self
 
     def _check_claim(self, claim: Claim) -> None:
-        figure = self.figures[one_of("figure", claim.figure, self.figures)]
-        table = self.tables[one_of(f"table of figure {claim.figure}", claim.table, figure.tables)]
+        figure = self.figures[check_choice("figure", claim.figure, self.figures)]
+        table = self.tables[check_choice(f"table of figure {claim.figure}", claim.table, figure.tables)]
         if table.columns:
             for column in claim.columns:
-                one_of(f"column of {claim.table}", column, table.columns | table.predictions)
+                check_choice(f"column of {claim.table}", column, table.columns | table.predictions)
         for axis in (*claim.where, *claim.mean_over, *filter(None, [claim.across]), *claim.compare):
-            one_of(f"axis of {claim.table}", axis, table.panel_keys)
+            check_choice(f"axis of {claim.table}", axis, table.panel_keys)
         if claim.condition.drawn is not None and not table.draws:
             raise ValueError(f"the condition drawn needs a table of draws: {claim.table} is none")
 

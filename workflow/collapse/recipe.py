@@ -18,7 +18,7 @@ from pydantic import (
 
 from collapse.data.specs import DATASETS
 from collapse.models.options import OPTIONS, NetworkOptions
-from collapse.strict import Strict, one_of
+from collapse.strict import ConfigModel, check_choice
 from collapse.training.schedule import measured_epochs
 
 # The losses of collapse.training.losses, in words.
@@ -36,14 +36,14 @@ LOSSES = {
 MAX_PRINCIPAL_SAMPLES = 10_000
 
 
-class FirstPhase(Strict):
+class FirstPhase(ConfigModel):
     """Epochs before the others, at a constant step size, in which other layers train (He & Su 2023, code)."""
 
     epochs: PositiveInt = Field(description="passes over the train set, before those of the protocol")
     frozen: tuple[str, ...] = Field(description="names of the layers whose parameters do not train yet")
 
 
-class Protocol(Strict):
+class Protocol(ConfigModel):
     """How a network is trained."""
 
     optimizer: Literal["sgd", "adam", "lbfgs"] = Field(
@@ -112,7 +112,7 @@ class Protocol(Strict):
         return self.learning_rate * self.lr_factor**passed
 
 
-class Imbalance(Strict):
+class Imbalance(ConfigModel):
     """Class counts of the train set: classes 0..k_major-1 are the majority (Fang et al. 2021).
 
     Give `n_major`, a multiple of the ratio (then n_minor = n_major / ratio), or `n_minor` (then n_major = n_minor *
@@ -201,7 +201,7 @@ def _from_counts(data: dict[str, Any]) -> dict[str, Any]:
     return data | implied
 
 
-class Labels(Strict):
+class Labels(ConfigModel):
     """What happens to the labels of the train set before training (collapse.data.labels)."""
 
     noise: float = Field(0.0, ge=0, le=1, description="probability that a label is redrawn, uniformly over all classes")
@@ -209,7 +209,7 @@ class Labels(Strict):
     shuffled: bool = Field(False, description="permute the labels: as many of each class, unrelated to the images")
 
 
-class Seeds(Strict):
+class Seeds(ConfigModel):
     """Independent sources of chance."""
 
     data: NonNegativeInt = Field(description="which samples form the train subset")
@@ -236,7 +236,7 @@ def check_channels(dataset: str, **values: tuple[float, ...]) -> None:
             raise ValueError(f"{name} has {len(given)} values: images of {dataset} have {channels} channel(s)")
 
 
-class Recipe(Strict):
+class Recipe(ConfigModel):
     """Everything a run depends on. Two figures that need the same recipe share the run."""
 
     dataset: str = Field(description="name of the dataset")
@@ -269,12 +269,14 @@ class Recipe(Strict):
     @classmethod
     def _defaults(cls, data: Any) -> Any:
         if isinstance(data, dict) and "dataset" in data:
-            spec = DATASETS[one_of("dataset", data["dataset"], DATASETS)]
+            spec = DATASETS[check_choice("dataset", data["dataset"], DATASETS)]
             data = {"image_size": spec.image_size, "mean": spec.mean, "std": spec.std, **data}
             if isinstance(data.get("imbalance"), dict) and data["imbalance"].get("counts") == "all":
                 data["imbalance"] = {**data["imbalance"], "counts": spec.train_counts}
         if isinstance(data, dict) and "model" in data:
-            options = OPTIONS[one_of("model", data["model"], OPTIONS)].model_validate(data.get("architecture", {}))
+            options = OPTIONS[check_choice("model", data["model"], OPTIONS)].model_validate(
+                data.get("architecture", {})
+            )
             data = {**data, "architecture": options.model_dump(mode="json")}
         return data
 

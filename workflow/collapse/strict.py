@@ -6,15 +6,15 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 
-class Explained(Exception):
+class UserError(Exception):
     """An error whose message says what is wrong and what to do: a job prints nothing else (scripts.explain)."""
 
 
-class ConfigError(Explained, ValueError):
+class ConfigError(UserError, ValueError):
     """A configuration that can not be run: the message names the file, the key and the remedy."""
 
 
-class Strict(BaseModel):
+class ConfigModel(BaseModel):
     """A frozen model. An unknown key is an error that lists the valid ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -36,7 +36,7 @@ class Strict(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def one_of(kind: str, name: str, choices: Any) -> str:
+def check_choice(kind: str, name: str, choices: Any) -> str:
     """Return `name` if it is among `choices`, else raise a ValueError that lists them."""
     if name not in choices:
         raise ValueError(f"unknown {kind} {name!r}; valid choices: {', '.join(map(str, choices))}")

@@ -16,7 +16,7 @@ from collapse.metrics.groups import group_name
 from collapse.paper import Column, Content, Prediction
 from collapse.plan import TableSpec
 from collapse.recipe import Recipe
-from collapse.strict import Explained
+from collapse.strict import UserError
 from collapse.theory.predictions import PREDICTIONS
 
 KEYS = ["epoch", "split", "layer", "bn_mode", "classes", "metric"]
@@ -27,15 +27,15 @@ STATUSES = ("ok", "untrained", "diverged")  # of runs (collapse.training.run.tra
 PREDICTION_MISSING = {"layer_peeled": "an energy is missing, or the model's minority classifiers are zero"}
 
 
-class CutOff(Explained, RuntimeError):
+class CutOff(UserError, RuntimeError):
     """A table that was not written, or not copied, to its end."""
 
 
-class Outdated(Explained, RuntimeError):
+class Outdated(UserError, RuntimeError):
     """A run of an earlier version that lacks what a table needs."""
 
 
-class NoSuchValue(Explained, ValueError):
+class NoSuchValue(UserError, ValueError):
     """A column that names a layer, metric, split, mode or group of classes that no run has."""
 
 

@@ -3,7 +3,7 @@
 import sys
 from types import TracebackType
 
-from collapse.strict import Explained
+from collapse.strict import UserError
 
 # How NumPy, torch, CUDA and the dynamic linker say that there is not enough memory.
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Unable to allocate", "failed to map segment")
@@ -18,7 +18,7 @@ def explain(kind: type[BaseException], error: BaseException, trace: TracebackTyp
             f"is lost",
             file=sys.stderr,
         )
-    elif isinstance(error, Explained):
+    elif isinstance(error, UserError):
         print(f"error: {error}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)

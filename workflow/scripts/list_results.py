@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from collapse.config import load_config
-from collapse.inventory import inventory
+from collapse.disk_usage import inventory
 from collapse.paper import load_paper
 from collapse.plan import Plan
 from collapse.strict import read_yaml

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from collapse.page import page
+from collapse.html_table import page
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--table", type=Path, required=True)

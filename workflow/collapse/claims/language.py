@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from collapse.strict import Strict
+from collapse.strict import ConfigModel
 
 SCALES = ("demo", "small", "paper")
 EXTREMES = ("min", "max", "max_finite")  # what `where` may ask of an axis, within each combination of the others
@@ -39,7 +39,7 @@ class Interval(NamedTuple):
         return min(value - self.low, self.high - value)
 
 
-class Condition(Strict):
+class Condition(ConfigModel):
     """What a claimed quantity has to satisfy: exactly one of its keys, and tolerance with near."""
 
     above: Number | None = Field(None, description="greater than this")
@@ -90,7 +90,7 @@ class Condition(Strict):
         return f"{value:g} within {self.tolerance:g}" if name == "near" else f"{value:g} is one of the draws"
 
 
-class Published(Strict):
+class Published(ConfigModel):
     """What the paper says, and how that is known."""
 
     value: str = Field(description="the published value or statement; unverified when only recalled")
@@ -113,7 +113,7 @@ REDUCTIONS = {
 }
 
 
-class Claim(Strict):
+class Claim(ConfigModel):
     """A statement of the paper, as a quantity computed from one table and a condition on it.
 
     In this order: `where` selects rows; `minus_column` or `ratio_to_column` compare two columns; values are averaged
@@ -192,7 +192,7 @@ class Claim(Strict):
         return tuple(filter(None, (self.column, self.minus_column, self.ratio_to_column, self.with_column)))
 
 
-class ClaimsSpec(Strict):
+class ClaimsSpec(ConfigModel):
     """What the script that checks the claims of a figure needs to know: by table the axes that say which point a row
     is, and those of them whose values only the finished table shows.
     """

@@ -6,13 +6,13 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 
 from collapse.data.specs import DATASETS
 from collapse.recipe import check_channels
-from collapse.strict import Strict, one_of
+from collapse.strict import ConfigModel, check_choice
 
 # What can be measured on images alone: metrics of a layer that need no network's answer.
 METRICS = ("separation", "nc1", "nc1_sample_mean", "nc1_sum")
 
 
-class Subset(Strict):
+class Subset(ConfigModel):
     """How a subset is drawn from a dataset's train split, and its images prepared."""
 
     dataset: str = Field(description="name of the dataset")
@@ -26,7 +26,7 @@ class Subset(Strict):
     @classmethod
     def _defaults(cls, data: Any) -> Any:
         if isinstance(data, dict) and "dataset" in data:
-            spec = DATASETS[one_of("dataset", data["dataset"], DATASETS)]
+            spec = DATASETS[check_choice("dataset", data["dataset"], DATASETS)]
             data = {"image_size": spec.image_size, "mean": spec.mean, "std": spec.std, **data}
         return data
 

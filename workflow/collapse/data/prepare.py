@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from collapse.data.specs import DATASETS
-from collapse.strict import Explained
+from collapse.strict import UserError
 
 Split = tuple[np.ndarray, np.ndarray]
 Loader = Callable[[Path, bool], dict[str, Split]]
@@ -22,7 +22,7 @@ REMEDY = (
 )
 
 
-class DatasetUnavailable(Explained, RuntimeError):
+class DatasetUnavailable(UserError, RuntimeError):
     """A raw dataset is absent or damaged and may not, or could not, be downloaded."""
 
 

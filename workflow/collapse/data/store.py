@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from collapse.atomic_io import DamagedFile, read_json, read_tensors, sha256, write_json, write_tensors
 from collapse.data.specs import DATASETS
-from collapse.files import DamagedFile, read_json, read_tensors, sha256, write_json, write_tensors
 
 
 def write_dataset(folder: Path, dataset: str, splits: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from collapse.files import DamagedFile, write_csv
+from collapse.atomic_io import DamagedFile, write_csv
 
 
 def draw(labels: np.ndarray, counts: tuple[int, ...], seed: int) -> np.ndarray:

@@ -71,7 +71,7 @@ def frame_distance(product: np.ndarray, target: np.ndarray) -> float:
     return float(np.linalg.norm(product / size - target / np.linalg.norm(target)))
 
 
-def simplex_distance(rows: np.ndarray) -> float:
+def etf_distance(rows: np.ndarray) -> float:
     """NC2 of Zhu et al. 2021: || V V^T/||V V^T||_F - (I - 11^T/K)/sqrt(K-1) ||_F, in [0, sqrt 2], of rows V (K, d).
 
     Zero for a simplex equiangular tight frame; theirs is of the classifier, uncentred.

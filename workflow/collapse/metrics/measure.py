@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from collapse.files import read_tensors, write_csv
+from collapse.atomic_io import read_tensors, write_csv
 from collapse.metrics.groups import run_groups
 from collapse.metrics.rows import Row, network_rows
 from collapse.recipe import Recipe

@@ -26,7 +26,7 @@ GEOMETRY: dict[str, Metric] = {
 }
 
 SHAPE: dict[str, Metric] = {
-    "nc2": geometry.simplex_distance,
+    "nc2": geometry.etf_distance,
     "effective_rank": geometry.effective_rank,
     "uniformity_log_mean": lambda rows: geometry.uniformity(rows)[0],
     "uniformity_log_variance": lambda rows: geometry.uniformity(rows)[1],

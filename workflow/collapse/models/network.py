@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from collapse.strict import one_of
+from collapse.strict import check_choice
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Network(nn.Module):
         """
         parts, names = {**self.layers, "classifier": self.classifier}, tuple(names)
         for name in names:
-            one_of("layer", name, parts)
+            check_choice("layer", name, parts)
         self.frozen = names
         for name, part in parts.items():
             part.requires_grad_(name not in names)
@@ -110,4 +110,4 @@ def build(name: str, shape: Shape, options: Any, seed: int) -> Network:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return BUILDERS[one_of("network", name, BUILDERS)](shape, options)
+        return BUILDERS[check_choice("network", name, BUILDERS)](shape, options)

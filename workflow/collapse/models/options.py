@@ -4,12 +4,12 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from collapse.strict import Strict
+from collapse.strict import ConfigModel
 
 FeatureDim = PositiveInt | Literal["num_classes"] | None
 
 
-class NetworkOptions(Strict):
+class NetworkOptions(ConfigModel):
     """What every network can vary: the end of the network, its initial weights, what is not trained."""
 
     feature_batch_norm: bool = Field(

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from collapse.atomic_io import write_tensors
 from collapse.data.store import read_split
 from collapse.data.subsets import draw_more
-from collapse.files import write_tensors
 from collapse.models.network import Network
 from collapse.recipe import Labels, Recipe
 from collapse.statistics.network import network_statistics
 from collapse.statistics.recorder import FeatureRecorder, Place
-from collapse.statistics.sweep import Batch, Sweeps, batched
+from collapse.statistics.sweep import Batch, Passes, batched
 from collapse.training.run import load_checkpoint, load_images, load_run, load_true_labels
 
 BATCH = 512
@@ -69,10 +69,10 @@ def checkpoint_statistics(
     return network_statistics(
         head(network),
         num_classes,
-        train=Sweeps(lambda: forward(recorder, train, BATCH)),
-        test=Sweeps(lambda: forward(recorder, test, BATCH)),
-        held_out=None if held_out is None else Sweeps(lambda: forward(recorder, held_out, BATCH)),
-        in_train_mode=Sweeps(lambda: forward(recorder, train, TRAIN_MODE_BATCH, train_mode=True)),
+        train=Passes(lambda: forward(recorder, train, BATCH)),
+        test=Passes(lambda: forward(recorder, test, BATCH)),
+        held_out=None if held_out is None else Passes(lambda: forward(recorder, held_out, BATCH)),
+        in_train_mode=Passes(lambda: forward(recorder, train, TRAIN_MODE_BATCH, train_mode=True)),
         noisy=len(train) > 2,
         components=components,
     )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from collapse.statistics import batches
 from collapse.statistics.classifier import Candidate, find_classifier, is_probability, logits_of
 from collapse.statistics.recorder import FeatureRecorder, Place, all_finite, parse_place
-from collapse.statistics.sweep import KEPT_BYTES, Batch, Sweeps
+from collapse.statistics.sweep import KEPT_BYTES, Batch, Passes
 
 Layers = Sequence[str] | Mapping[str, int]
 
@@ -136,8 +136,8 @@ class ModelReader:
         alone = name == "features" and self.final is None
         return f"features={{name: {axis}}}" if alone else f"layers={{{name!r}: {axis}}}"
 
-    def sweeps(self, name: str, loader: Iterable[Any], train_mode: bool = False) -> Sweeps:
-        """Sweeps of a loader through the model; raises ValueError for one that can not be swept twice."""
+    def sweeps(self, name: str, loader: Iterable[Any], train_mode: bool = False) -> Passes:
+        """Passes of a loader through the model; raises ValueError for one that can not be swept twice."""
         batches.check_loader(name, loader)
         known: list[int] = []
 
@@ -161,7 +161,7 @@ class ModelReader:
                     "or shuffle with drop_last; or more memory"
                 )
 
-        return Sweeps(run, self.options.memory)
+        return Passes(run, self.options.memory)
 
     def _batch(self, name: str, inputs: Any, labels: Tensor, kept: Tensor, train_mode: bool) -> Batch:
         seen, output = self.recorder(self.inputs(inputs), train_mode)

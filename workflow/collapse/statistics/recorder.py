@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from collapse.strict import one_of
+from collapse.strict import check_choice
 
 # layer4, layer4.0.relu#2 (its second call), encoder[0] (the first tensor of the tuple it returns).
 NAME = re.compile(r"(?P<module>.*?)(#(?P<call>[1-9]\d*))?(\[(?P<element>\d+)\])?")
@@ -40,7 +40,7 @@ def parse_place(kind: str, name: str, modules: Mapping[str, nn.Module], axis: in
         return Place(name, axis=axis)
     module, _, call, _, element = NAME.fullmatch(name).groups()
     numbers = [None if number is None else int(number) for number in (call, element)]
-    return Place(one_of(kind, module, modules), *numbers, axis)
+    return Place(check_choice(kind, module, modules), *numbers, axis)
 
 
 class FeatureRecorder:

@@ -1,4 +1,4 @@
-"""Sweeps of a split through a network: what each batch leaves, kept for the next sweep as far as memory allows."""
+"""Passes of a split through a network: what each batch leaves, kept for the next sweep as far as memory allows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -29,7 +29,7 @@ class Batch:
         return sum(tensor.nbytes for tensor in tensors if tensor is not None)
 
 
-class Sweeps:
+class Passes:
     """A split's batches, as often as wanted: from memory where they fit in `budget` bytes, else computed anew.
 
     Every call of `run` has to give the same batches.

@@ -38,12 +38,12 @@ def share(device: torch.device, jobs_per_gpu: int, folder: Path) -> Iterator[tor
         return
     scope = os.environ.get("SLURM_JOB_ID", platform.node())
     places = [(gpu, job) for job in range(jobs_per_gpu) for gpu in range(torch.cuda.device_count())]
-    with claim([f"{scope}-gpu-{gpu}-{job}" for gpu, job in places], folder) as chosen:
+    with acquire_slot([f"{scope}-gpu-{gpu}-{job}" for gpu, job in places], folder) as chosen:
         yield torch.device("cuda", places[chosen][0])
 
 
 @contextmanager
-def claim(places: list[str], folder: Path, wait: float = 0.5) -> Iterator[int]:
+def acquire_slot(places: list[str], folder: Path, wait: float = 0.5) -> Iterator[int]:
     """Index of the first place that nobody holds, waiting for one; the kernel frees it when the process ends."""
     folder.mkdir(parents=True, exist_ok=True)
     locks = [kernel_lock(folder / f"{place}.lock") for place in places]

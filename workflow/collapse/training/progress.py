@@ -20,12 +20,12 @@ class Progress:
         if epoch.epoch in (1, self.epochs) or now - self.printed >= self.every:
             self.printed = now
             left = epoch.seconds / epoch.epoch * (self.epochs - epoch.epoch)
-            self.tell(
+            self.log(
                 f"epoch {epoch.epoch:>{len(str(self.epochs))}}/{self.epochs}  "
                 f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.3f}  {duration(left)} left"
             )
 
-    def tell(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Print a line about this run."""
         # A terminal that went away must not end a training, least of all while it saves its state.
         with suppress(BrokenPipeError):

@@ -14,11 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from collapse.atomic_io import DamagedFile, read_json, replacing, sha256, write_csv, write_json
 from collapse.data.images import normalise
 from collapse.data.labels import changed_labels
 from collapse.data.specs import DATASETS
 from collapse.data.store import read_split
-from collapse.files import DamagedFile, read_json, replacing, sha256, write_csv, write_json
 from collapse.models.network import Network, Shape, build
 from collapse.recipe import Recipe
 from collapse.training.device import provenance
@@ -32,7 +32,7 @@ RESULTS = ("recipe.json", "history.csv", "run.json")
 
 
 @dataclass(frozen=True)
-class Work:
+class RunContext:
     """What a training works with: prepared data, its own folder for the state, and when to save or stop."""
 
     dataset: Path
@@ -42,7 +42,7 @@ class Work:
     save_every: float = 30.0  # seconds between saved states
     stop: Callable[[], bool] = lambda: False  # asked at the end of each epoch
     on_epoch: Callable[[Epoch], None] = lambda epoch: None
-    tell: Callable[[str], None] = field(default=print)
+    log: Callable[[str], None] = field(default=print)
 
 
 class Stopped(RuntimeError):
@@ -83,7 +83,7 @@ def state_folder(states: Path, run: Path) -> Path:
     return states.joinpath(*run.parts[-5:])
 
 
-def train_run(recipe: Recipe, work: Work) -> None:
+def train_run(recipe: Recipe, work: RunContext) -> None:
     """Train one recipe, or go on where an earlier call was cut off; the results stay in the state folder.
 
     A fit that fails is a result, and measured like any other; run.json says so in `status`, with the reason: untrained
@@ -164,26 +164,26 @@ def _undamaged(folder: Path, entry: dict[str, str]) -> bool:
     return path.exists() and sha256(path) == entry["sha256"]
 
 
-def _start(recipe: Recipe, work: Work) -> Training:
+def _start(recipe: Recipe, work: RunContext) -> Training:
     images, labels = load_images(recipe, work.dataset, "train", work.rows, work.device)
     positions = oversampled(labels, recipe.imbalance.k_major, recipe.imbalance.oversampling)
     network = network_of(recipe).to(work.device)
     return Training(network, images, labels, positions, recipe.protocol, recipe.seeds.stream("order"))
 
 
-def _resume(training: Training, work: Work, identity: str) -> int:
+def _resume(training: Training, work: RunContext, identity: str) -> int:
     """Restore the newest usable state; returns the epoch it was saved after, 0 for none."""
-    state = load_state(work.state, identity, work.tell)
+    state = load_state(work.state, identity, work.log)
     if state is None:
         # Checkpoints of another recipe are in nobody's history.
         shutil.rmtree(work.state / "checkpoints", ignore_errors=True)
         return 0
     training.restore(state)
-    work.tell(f"resumed after epoch {len(training.history)}")
+    work.log(f"resumed after epoch {len(training.history)}")
     return len(training.history)
 
 
-def _train(recipe: Recipe, training: Training, work: Work, identity: str) -> tuple[str, str]:
+def _train(recipe: Recipe, training: Training, work: RunContext, identity: str) -> tuple[str, str]:
     """Train to the end, keeping checkpoints; returns the status and, where it is not ok, its reason."""
     folder, wanted, saved = work.state / "checkpoints", recipe.checkpoint_epochs(), time.perf_counter()
     folder.mkdir(exist_ok=True)

@@ -13,14 +13,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from collapse.files import NotWritten, replacing
-from collapse.strict import Explained
+from collapse.atomic_io import NotWritten, replacing
+from collapse.strict import UserError
 from collapse.training.locks import kernel_lock
 
 CURRENT, PREVIOUS = "state.safetensors", "previous.safetensors"
 
 
-class Locked(Explained, RuntimeError):
+class Locked(UserError, RuntimeError):
     """Another process trains the same run."""
 
 
@@ -55,8 +55,8 @@ def save_state(folder: Path, tree: Any, identity: str) -> None:
             os.replace(folder / CURRENT, folder / PREVIOUS)
 
 
-def load_state(folder: Path, identity: str, tell: Any = print) -> Any | None:
-    """The newest usable state of the run of that identity, or None; `tell` is told the reason of each refusal."""
+def load_state(folder: Path, identity: str, log: Any = print) -> Any | None:
+    """The newest usable state of the run of that identity, or None; `log` is told the reason of each refusal."""
     for path in (folder / CURRENT, folder / PREVIOUS):
         if path.exists():
             try:
@@ -64,9 +64,9 @@ def load_state(folder: Path, identity: str, tell: Any = print) -> Any | None:
                     metadata = file.metadata()
                     if metadata["identity"] == identity:
                         return _put_tensors(json.loads(metadata["skeleton"]), file)
-                tell(f"{path} is of another recipe or dataset: not used")
+                log(f"{path} is of another recipe or dataset: not used")
             except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-                tell(f"{path} is damaged ({error}): not used")
+                log(f"{path} is damaged ({error}): not used")
     return None
 
 

@@ -18,7 +18,7 @@ from collapse.data.subsets import read_rows
 from collapse.recipe import Recipe
 from collapse.training.device import choose_device, share
 from collapse.training.progress import Progress
-from collapse.training.run import Stopped, Work, publish, train_run
+from collapse.training.run import RunContext, Stopped, publish, train_run
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -80,7 +80,7 @@ def train_in_turn(tasks: Sequence[Task], machine: Machine, threads: int, save_ev
                 signal.signal(number, lambda received, frame: caught.append(received))
             for task in tasks:
                 progress = Progress("/".join(task.folder.parts[-4:]), task.recipe.protocol.total_epochs)
-                work = Work(
+                work = RunContext(
                     dataset=task.dataset,
                     rows=read_rows(task.rows),
                     state=task.state,
@@ -88,7 +88,7 @@ def train_in_turn(tasks: Sequence[Task], machine: Machine, threads: int, save_ev
                     save_every=save_every,
                     stop=lambda: bool(caught) or (parent is not None and not parent.is_alive()),
                     on_epoch=progress,
-                    tell=progress.tell,
+                    log=progress.log,
                 )
                 train_run(task.recipe, work)
     except Stopped as stopped:

@@ -13,14 +13,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from collapse.strict import Explained
+from collapse.strict import UserError
 
 
-class DamagedFile(Explained, RuntimeError):
+class DamagedFile(UserError, RuntimeError):
     """A file of results that can not be read: the message names it and the remedy."""
 
 
-class NotWritten(Explained, RuntimeError):
+class NotWritten(UserError, RuntimeError):
     """A file of results that can not be written, as on a full disk: what was there before is still there."""
 
 
