@@ -12,8 +12,8 @@ import time
 import torch
 from table import Row, write
 
+from collapse.models.entries import NETWORKS
 from collapse.models.network import Shape, build
-from collapse.models.options import OPTIONS
 from collapse.recipe import Protocol
 from collapse.training.loop import Training
 
@@ -23,7 +23,7 @@ BATCH, TURNS = 64, 3
 def training(dtype: str) -> Training:
     """A training of one step an epoch."""
     images = torch.randn(BATCH, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    network = build("resnet18", Shape(3, 32, 10), OPTIONS["resnet18"](), seed=0)
+    network = build("resnet18", Shape(3, 32, 10), NETWORKS["resnet18"].options(), seed=0)
     protocol = Protocol(learning_rate=0.1, momentum=0.9, weight_decay=5e-4, batch_size=BATCH, epochs=1, dtype=dtype)
     return Training(network, images, torch.arange(BATCH) % 10, torch.arange(BATCH), protocol, order_seed=0)
 

@@ -22,8 +22,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from collapse.models.entries import NETWORKS
 from collapse.models.network import Network, Shape, build
-from collapse.models.options import OPTIONS
 from collapse.recipe import Protocol
 from collapse.training.loop import Training
 
@@ -54,7 +54,7 @@ class Case(NamedTuple):
 
     def build(self) -> Network:
         """The network, on the CPU."""
-        options = OPTIONS[self.network](**ARCHITECTURE.get(self.network, {}))
+        options = NETWORKS[self.network].options(**ARCHITECTURE.get(self.network, {}))
         return build(self.network, SHAPES[self.network], options, seed=0)
 
     def pixels(self) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse.training.losses import LOSSES, penalty
+from collapse.training.entries import LOSSES
+from collapse.training.losses import loss_named, penalty
 
 ALPHAS = st.floats(0.01, 0.99)
 SEEDS = st.integers(0, 2**32)
@@ -49,13 +50,13 @@ def relaxed_by_definition(logits, labels, alpha):
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_are_those_of_finite_differences(name):
     logits, labels = batch()
-    assert torch.autograd.gradcheck(LOSSES[name](0.1), (logits.requires_grad_(), labels))
+    assert torch.autograd.gradcheck(loss_named(name, 0.1), (logits.requires_grad_(), labels))
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_are_batch_means(name):
     logits, labels = batch()
-    loss = LOSSES[name](0.1)
+    loss = loss_named(name, 0.1)
     each = torch.stack([loss(z[None], y[None]) for z, y in zip(logits, labels, strict=True)])
     torch.testing.assert_close(loss(logits, labels), each.mean(), rtol=1e-12, atol=0)
     assert loss(logits.float(), labels).dtype == torch.float32
@@ -64,7 +65,7 @@ def test_losses_are_batch_means(name):
 def test_cross_entropy_is_the_mean_of_minus_log_p():
     logits, labels = batch()
     expected = -logits.softmax(1)[torch.arange(len(labels)), labels].log().mean()
-    torch.testing.assert_close(LOSSES["cross_entropy"](0.1)(logits, labels), expected)
+    torch.testing.assert_close(loss_named("cross_entropy", 0.1)(logits, labels), expected)
 
 
 @given(ALPHAS, SEEDS)
@@ -72,16 +73,16 @@ def test_label_smoothing_is_cross_entropy_against_the_smoothed_target(alpha, see
     logits, labels = batch(seed)
     target = (1 - alpha) * F.one_hot(labels, 4).double() + alpha / 4
     expected = -(target * logits.log_softmax(1)).sum(1).mean()
-    torch.testing.assert_close(LOSSES["label_smoothing"](alpha)(logits, labels), expected)
-    at_optimum = gradient(LOSSES["label_smoothing"](alpha), target.log(), labels)
+    torch.testing.assert_close(loss_named("label_smoothing", alpha)(logits, labels), expected)
+    at_optimum = gradient(loss_named("label_smoothing", alpha), target.log(), labels)
     torch.testing.assert_close(at_optimum, torch.zeros_like(at_optimum), rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", ["label_smoothing", "label_relaxation"])
 def test_without_alpha_a_label_loss_is_cross_entropy(name):
     logits, labels = batch()
-    expected = LOSSES["cross_entropy"](0)(logits, labels)
-    torch.testing.assert_close(LOSSES[name](1e-12)(logits, labels), expected, rtol=0, atol=1e-9)
+    expected = loss_named("cross_entropy", 0)(logits, labels)
+    torch.testing.assert_close(loss_named(name, 1e-12)(logits, labels), expected, rtol=0, atol=1e-9)
 
 
 @given(ALPHAS, SEEDS)
@@ -89,7 +90,7 @@ def test_label_relaxation_is_its_definition(alpha, seed):
     logits, labels = batch(seed)
     target = credal_target(logits, labels, alpha)
     torch.testing.assert_close(target.sum(1), torch.ones(len(labels), dtype=torch.float64))
-    loss = LOSSES["label_relaxation"](alpha)
+    loss = loss_named("label_relaxation", alpha)
     torch.testing.assert_close(
         loss(logits, labels), relaxed_by_definition(logits, labels, alpha), rtol=1e-9, atol=1e-12
     )
@@ -101,7 +102,7 @@ def test_label_relaxation_is_its_definition(alpha, seed):
 def test_label_relaxation_asks_for_no_more_than_one_minus_alpha(alpha, extra):
     p = torch.tensor([[1 - alpha / (1.001 + extra)]], dtype=torch.float64)  # p_y > 1 - alpha
     logits = torch.cat([p, (1 - p) * 0.3, (1 - p) * 0.7], 1).log()
-    loss, labels = LOSSES["label_relaxation"](alpha), torch.tensor([0])
+    loss, labels = loss_named("label_relaxation", alpha), torch.tensor([0])
     assert loss(logits, labels) == 0
     assert not gradient(loss, logits, labels).any()
     less = torch.cat([p - 2 * (p - 1 + alpha), torch.zeros(1, 0)], 1)  # as far below as it was above
@@ -120,14 +121,14 @@ def test_label_relaxation_is_the_smallest_divergence_from_the_allowed_targets(al
     mass = 1 - alpha * torch.rand(200, 1, generator=generator, dtype=torch.float64)  # of y
     targets = (shares / shares.sum(1, keepdim=True) * (1 - mass)).scatter(1, labels.expand(200)[:, None], mass)
     divergence = (torch.special.xlogy(targets, targets) - targets * logits.log_softmax(1)).sum(1)
-    assert LOSSES["label_relaxation"](alpha)(logits, labels) <= divergence.min() + 1e-9
+    assert loss_named("label_relaxation", alpha)(logits, labels) <= divergence.min() + 1e-9
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "label_smoothing", "label_relaxation"])
 @pytest.mark.parametrize("logit", [-1e4, 1e4])
 def test_extreme_logits_are_finite_in_float32(name, logit):
     logits, labels = torch.tensor([[logit, 0.0, 1.0]]), torch.tensor([0])
-    loss = LOSSES[name](0.1)
+    loss = loss_named(name, 0.1)
     assert loss(logits, labels).isfinite()
     assert gradient(loss, logits, labels).isfinite().all()
     if logit < 0:
@@ -139,14 +140,14 @@ def test_normalisations_of_the_squared_error_differ_by_exact_factors(seed, k):
     logits, labels = batch(seed, n=7, k=k)
     total = sum((z - F.one_hot(y, k)).square().sum() for z, y in zip(logits, labels, strict=True))
     for name, divisor in (("mse", 7 * k), ("half_mse", 2 * 7 * k), ("mse_per_sample", 2 * 7)):
-        torch.testing.assert_close(LOSSES[name](0)(logits, labels), total / divisor)
+        torch.testing.assert_close(loss_named(name, 0)(logits, labels), total / divisor)
 
 
 @pytest.mark.parametrize("name", ["label_smoothing", "label_relaxation"])
 @pytest.mark.parametrize("alpha", [0, 1, -0.1, 1.5, math.nan])
 def test_an_alpha_that_is_no_smoothing_is_refused(name, alpha):
     with pytest.raises(ValueError, match=rf"{name}: alpha is .*strictly between 0 and 1"):
-        LOSSES[name](alpha)
+        loss_named(name, alpha)
 
 
 def test_the_penalty_is_its_definition_with_the_gradient_of_raw_features():
@@ -179,7 +180,7 @@ def test_loss_and_penalty_together_are_stationary_at_the_deep_linear_optimum():
     frame = torch.eye(4, dtype=torch.float64)
     h = (math.sqrt(p) / (p + n * decay) * frame[labels]).requires_grad_()
     weight = (math.sqrt(p) * frame).requires_grad_()
-    value = LOSSES["mse_per_sample"](0)(h @ weight.T, labels) + penalty(h, [weight], decay, decay)
+    value = loss_named("mse_per_sample", 0)(h @ weight.T, labels) + penalty(h, [weight], decay, decay)
     assert value.item() == pytest.approx(0.0198, rel=1e-12)
     for slope in torch.autograd.grad(value, (h, weight)):
         assert slope.abs().max() < 1e-15

@@ -22,8 +22,8 @@ from collapse.metrics import geometry
 from collapse.metrics.measure import COLUMNS, measure_file
 from collapse.metrics.names import METRICS, ORTHOGONAL_FRAME, PER_CLASS, VARIABILITY
 from collapse.metrics.rows import network_rows
+from collapse.models.entries import NETWORKS
 from collapse.models.network import Shape, build
-from collapse.models.options import OPTIONS
 from collapse.statistics.extract import checkpoint_statistics, extract_run
 from collapse.statistics.split import Layers
 from collapse.statistics.sweep import Batch, Passes, batched
@@ -170,7 +170,7 @@ def test_a_sample_left_over_joins_the_last_batch():
 @pytest.fixture
 def run_statistics():
     """Statistics of an untrained network with a linear head of two layers, a third of its labels changed."""
-    network = build("mlp", Shape(1, 8, 10), OPTIONS["mlp"](linear_layers=2), seed=0).eval()
+    network = build("mlp", Shape(1, 8, 10), NETWORKS["mlp"].options(linear_layers=2), seed=0).eval()
     images = torch.randn(150, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     true = torch.arange(150) % 10
     labels = torch.where(torch.arange(150) % 3 == 0, (true + 1) % 10, true)

@@ -6,8 +6,8 @@ from tests.torch.ordinary import D, K, Net, batches, images, labels
 from torch import nn
 
 import collapse
+from collapse.models.entries import NETWORKS
 from collapse.models.network import Shape, build
-from collapse.models.options import OPTIONS
 
 
 def test_a_layer_that_is_called_twice_is_asked_for_by_number():
@@ -135,7 +135,7 @@ def test_a_model_of_a_fixed_batch_needs_the_axis_said_where_it_is_unclear():
 
 def test_our_own_networks_are_seen_as_everybodys():
     """Every layer, inside and out, by PyTorch's own hooks."""
-    network = build("mlp", Shape(1, 4, K), OPTIONS["mlp"](), seed=0)
+    network = build("mlp", Shape(1, 4, K), NETWORKS["mlp"].options(), seed=0)
     loader = [(x.reshape(-1, 1, 4, 4), y) for x, y in batches()]
     table = collapse.measure(network, loader, layers=["layers.fc1.0", "layers.fc1"])
     with torch.no_grad():

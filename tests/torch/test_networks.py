@@ -8,11 +8,10 @@ from pydantic import ValidationError
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from collapse.models.entries import NETWORKS
 from collapse.models.heads import simplex
 from collapse.models.network import Network, Shape, build
 from collapse.models.norm import BatchNorm1d
-from collapse.models.options import OPTIONS
-from collapse.models.zoo import BUILDERS
 from collapse.recipe import Imbalance, Protocol, Recipe
 from collapse.statistics.recorder import FeatureRecorder, Place
 
@@ -22,7 +21,7 @@ FNN_MIX = (100, 500, 500, 2500, 2500, 500, 500)
 
 
 def make(name: str, shape: Shape, seed: int = 0, **options) -> Network:
-    return build(name, shape, OPTIONS[name](**options), seed)
+    return build(name, shape, NETWORKS[name].options(**options), seed)
 
 
 def outline(name: str, shape: Shape, **options) -> Network:
@@ -164,7 +163,7 @@ def test_our_batch_norm_is_pytorchs(training):
 
 def test_a_linear_head_is_the_product_of_its_weights():
     """Without biases, logits are W_M ... W_1 h, of the features h that the backbone ends in."""
-    options = OPTIONS["mlp"](linear_layers=3, classifier_bias=False)
+    options = NETWORKS["mlp"].options(linear_layers=3, classifier_bias=False)
     network = build("mlp", Shape(1, 8, 10), options, seed=0).double().eval()
     images = torch.randn(4, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     first, second, third = network.head_weights()
@@ -176,14 +175,10 @@ def test_a_linear_head_is_the_product_of_its_weights():
     torch.testing.assert_close(network.classifier(last), expected)
 
 
-def test_every_name_has_options_and_a_builder():
-    assert set(OPTIONS) == set(BUILDERS)
-
-
 LARGE = {"resnet152", "densenet201", "densenet250", "vgg16", "vgg19"}  # like their smaller kin, but slow
 
 
-@pytest.mark.parametrize("name", [name for name in tuple(OPTIONS) if name not in LARGE])
+@pytest.mark.parametrize("name", [name for name in tuple(NETWORKS) if name not in LARGE])
 def test_the_last_activation_feeds_the_classifier(name):
     network = make(name, GREY).eval()
     images = torch.randn(2, 1, 32, 32)
@@ -408,7 +403,7 @@ def test_an_unknown_layer_is_an_error_that_lists_the_layers():
 
 def test_an_unknown_network_is_an_error_that_lists_the_networks():
     with pytest.raises(ValueError, match="unknown network 'vgg12'; valid choices: mlp, convnet, vgg11"):
-        build("vgg12", GREY, OPTIONS["vgg11"](), 0)
+        build("vgg12", GREY, NETWORKS["vgg11"].options(), 0)
 
 
 @pytest.mark.parametrize("name", ["vgg11", "vgg13_tiled"])
@@ -420,20 +415,20 @@ def test_an_image_too_small_for_the_pools_is_an_error(name):
 # Options.
 
 
-@pytest.mark.parametrize("name", tuple(OPTIONS))
+@pytest.mark.parametrize("name", tuple(NETWORKS))
 def test_options_reject_unknown_keys_and_list_the_valid_ones(name):
     with pytest.raises(ValidationError, match=r"unknown key widht; valid keys: .*linear_layers"):
-        OPTIONS[name](widht=3)
+        NETWORKS[name].options(widht=3)
 
 
 @pytest.mark.parametrize("options", [{"batch_norm": False, "norm_after_activation": True}, {"orthogonal_hidden": 2}])
 def test_options_without_effect_are_an_error(options):
     with pytest.raises(ValidationError, match="needs"):
-        OPTIONS["mlp"](**options)
+        NETWORKS["mlp"].options(**options)
 
 
 def test_no_option_has_the_name_of_another_setting():
     taken = {*Recipe.model_fields, *Imbalance.model_fields, *Protocol.model_fields}
-    for options in OPTIONS.values():
+    for options in {entry.options for entry in NETWORKS.values()}:
         assert not taken & set(options.model_fields)
         assert all(field.description and not field.is_required() for field in options.model_fields.values())

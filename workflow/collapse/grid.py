@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, Field, NonNegativeInt
 
 from collapse.data.specs import DATASETS
-from collapse.models.options import OPTIONS
+from collapse.models.entries import NETWORKS
 from collapse.recipe import Imbalance, Labels, Protocol, Recipe, Seeds
 from collapse.strict import ConfigError, ConfigModel, check_choice, validate
 
@@ -21,7 +21,7 @@ SECTIONS: dict[str, list[type[BaseModel]]] = {
     "imbalance": [Imbalance],
     "labels": [Labels],
     "protocol": [Protocol],
-    "architecture": list(OPTIONS.values()),
+    "architecture": [entry.options for entry in NETWORKS.values()],
 }
 AXES = {name: section for section, models in SECTIONS.items() for model in models for name in model.model_fields} | {
     name: "" for name in Recipe.model_fields if name not in (*SECTIONS, "seeds", "version")

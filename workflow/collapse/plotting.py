@@ -18,13 +18,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from collapse.data.specs import DATASETS
+from collapse.models.entries import NETWORKS
 
 COLUMN_WIDTH = 3.4  # inches, one column of a journal page
 SIMPLEX = r"simplex, $-1/(K-1)$"
-MODEL_TITLES = {
-    "mlp": "MLP", "convnet": "small ConvNet", "vgg11": "VGG11", "vgg13": "VGG13", "resnet18": "ResNet18",
-    "alexnet_tiled": "AlexNet, tiled", "vgg13_tiled": "VGG13, tiled",
-}  # fmt: skip
 
 
 def render(draw: Callable[..., Figure], tables: Sequence[Path], outputs: Sequence[Path]) -> None:
@@ -151,7 +148,7 @@ def accuracy(law: pd.Series) -> str:
 def network_title(group: pd.DataFrame) -> str:
     """Network and dataset of a panel."""
     model, dataset = group.model.iloc[0], group.dataset.iloc[0]
-    return f"{MODEL_TITLES.get(model, model)}, {DATASETS[dataset].title}"
+    return f"{NETWORKS[model].title}, {DATASETS[dataset].title}"
 
 
 def curves(

@@ -17,20 +17,11 @@ from pydantic import (
 )
 
 from collapse.data.specs import DATASETS
-from collapse.models.options import OPTIONS, NetworkOptions
+from collapse.models.entries import NETWORKS
+from collapse.models.options import NetworkOptions
 from collapse.strict import ConfigModel, check_choice
+from collapse.training.entries import LOSSES, OPTIMIZERS, meanings
 from collapse.training.schedule import measured_epochs
-
-# The losses of collapse.training.losses, in words.
-LOSSES = {
-    "cross_entropy": "mean over the batch",
-    "label_smoothing": "cross-entropy against (1 - alpha) one-hot + alpha / K",
-    "label_relaxation": "zero above 1 - alpha, else divergence from the nearest target that gives the label 1 - alpha",
-    "mse": "squared distance to the one-hot target, mean over batch and classes",
-    "half_mse": "half of mse",
-    "mse_per_sample": "squared distance over twice the batch",
-}
-
 
 # Principal components come from the n x n Gram matrix of the samples.
 MAX_PRINCIPAL_SAMPLES = 10_000
@@ -46,10 +37,7 @@ class FirstPhase(ConfigModel):
 class Protocol(ConfigModel):
     """How a network is trained."""
 
-    optimizer: Literal["sgd", "adam", "lbfgs"] = Field(
-        "sgd",
-        description="sgd: without Nesterov; adam: weight decay inside the gradient; lbfgs: strong Wolfe line search",
-    )
+    optimizer: Literal[tuple(OPTIMIZERS)] = Field("sgd", description=meanings(OPTIMIZERS))
     learning_rate: PositiveFloat = Field(description="initial step size")
     momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd")
     weight_decay: NonNegativeFloat = Field(description="L2 coefficient on every parameter, biases and batch norm too")
@@ -62,8 +50,13 @@ class Protocol(ConfigModel):
         None, description="instead of milestones: epochs between multiplications of the step size by lr_factor"
     )
     lr_factor: PositiveFloat = Field(0.1, description="factor of the step size at each milestone")
-    loss: Literal[tuple(LOSSES)] = Field("cross_entropy", description="; ".join(f"{k}: {v}" for k, v in LOSSES.items()))
-    smoothing: float = Field(0.1, ge=0, lt=1, description="alpha of label_smoothing and label_relaxation")
+    loss: Literal[tuple(LOSSES)] = Field("cross_entropy", description=meanings(LOSSES))
+    smoothing: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description=f"alpha of {' and '.join(name for name, entry in LOSSES.items() if entry.smoothed)}",
+    )
     separate_decay: bool = Field(
         False,
         description="weight_decay / 2 on the squared weights of the linear head alone, and feature_decay / 2 on the "
@@ -92,7 +85,7 @@ class Protocol(ConfigModel):
             raise ValueError("give milestones or step_epochs, not both")
         if self.feature_decay and not self.separate_decay:
             raise ValueError("feature_decay needs separate_decay: true")
-        if self.loss in ("label_smoothing", "label_relaxation") and self.smoothing == 0:
+        if LOSSES[self.loss].smoothed and self.smoothing == 0:
             raise ValueError(f"{self.loss} needs a smoothing above 0")
         return self
 
@@ -274,9 +267,8 @@ class Recipe(ConfigModel):
             if isinstance(data.get("imbalance"), dict) and data["imbalance"].get("counts") == "all":
                 data["imbalance"] = {**data["imbalance"], "counts": spec.train_counts}
         if isinstance(data, dict) and "model" in data:
-            options = OPTIONS[check_choice("model", data["model"], OPTIONS)].model_validate(
-                data.get("architecture", {})
-            )
+            entry = NETWORKS[check_choice("model", data["model"], NETWORKS)]
+            options = entry.options.model_validate(data.get("architecture", {}))
             data = {**data, "architecture": options.model_dump(mode="json")}
         return data
 
@@ -329,7 +321,7 @@ class Recipe(ConfigModel):
 
     def options(self) -> NetworkOptions:
         """Options of the network."""
-        return OPTIONS[self.model].model_validate(self.architecture)
+        return NETWORKS[self.model].options.model_validate(self.architecture)
 
     def class_counts(self) -> tuple[int, ...]:
         """Distinct train samples of each class."""

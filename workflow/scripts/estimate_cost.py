@@ -16,9 +16,10 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from collapse.cost import training_passes
 from collapse.data.specs import DATASETS
+from collapse.models.entries import NETWORKS
 from collapse.models.network import Shape, build
-from collapse.models.options import OPTIONS
 from collapse.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ COLUMNS = ("paper", "scale", "runs", "images", "PFLOP", "core_hours", "gpu_hours
 def flops_per_image(model: str, options: str, shape: Shape) -> float:
     """FLOPs of a training step on one image: forward and backward, by torch's own counter, without computing them."""
     with torch.device("meta"):
-        network = build(model, shape, OPTIONS[model].model_validate_json(options), seed=0)
+        network = build(model, shape, NETWORKS[model].options.model_validate_json(options), seed=0)
         images = torch.empty(2, shape.channels, shape.image_size, shape.image_size)
     with FlopCounterMode(display=False) as counter:
         network.train()(images).sum().backward()
@@ -40,7 +41,7 @@ def flops(recipe: Recipe) -> float:
     """FLOPs of one run."""
     shape = Shape(DATASETS[recipe.dataset].channels, recipe.image_size, recipe.num_labels())
     each = flops_per_image(recipe.model, json.dumps(recipe.architecture), shape)
-    return each * recipe.epoch_length() * recipe.protocol.total_epochs
+    return each * training_passes(recipe)
 
 
 def measured_rate(path: Path, column: str, **row: str) -> float:

@@ -17,7 +17,8 @@ from collapse.claims.language import Claim, Condition, Published
 from collapse.config import Config
 from collapse.data.drawn import Subset
 from collapse.metrics.names import METRICS
-from collapse.models.options import OPTIONS, NetworkOptions
+from collapse.models.entries import NETWORKS
+from collapse.models.options import NetworkOptions
 from collapse.paper import Best, Column, Figure, Paper, Prediction, Scale, Table
 from collapse.recipe import FirstPhase, Imbalance, Labels, Protocol, Recipe
 
@@ -79,8 +80,9 @@ def markdown(columns: list[str], rows: list[list[str]]) -> str:
 def networks() -> str:
     """Every network with the options that it alone has."""
     rows = []
-    for name, options in OPTIONS.items():
-        own = {key: field for key, field in options.model_fields.items() if key not in NetworkOptions.model_fields}
+    for name, entry in NETWORKS.items():
+        fields = entry.options.model_fields
+        own = {key: field for key, field in fields.items() if key not in NetworkOptions.model_fields}
         rows += [[f"`{name}`", "", "", "", ""]] if not own else []
         rows += [
             [f"`{name}`", f"`{key}`", kind(field.annotation), default(field), field.description]

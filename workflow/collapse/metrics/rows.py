@@ -1,6 +1,6 @@
 """The metrics of one network, as tidy rows, from its statistics (collapse.statistics.network)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,6 +13,7 @@ from collapse.metrics.per_class import class_rows, classifier_class_rows
 from collapse.metrics.row import At, Metric, Row
 from collapse.recipe import Recipe
 from collapse.theory import deep_linear
+from collapse.training.entries import LOSSES
 
 Statistics = dict[str, np.ndarray]
 
@@ -193,7 +194,7 @@ def optimum_rows(found: Statistics, product: np.ndarray, recipe: Recipe, at: At)
     reference code takes them (Dang et al. 2023).
     """
     protocol, num_classes = recipe.protocol, len(product)
-    factor = MSE_FACTORS.get(protocol.loss)
+    factor = LOSSES[protocol.loss].theory_factor
     if not protocol.separate_decay or factor is None or not protocol.weight_decay or not protocol.feature_decay:
         return
     options, count = recipe.options(), found["count"]
@@ -215,14 +216,6 @@ def optimum_rows(found: Statistics, product: np.ndarray, recipe: Recipe, at: At)
         yield at.row(f"gof_nc3{suffix}", orthogonal_frame.gof_nc3, product, mean, p, shift)
         yield at.row(f"gof_alignment{suffix}", orthogonal_frame.gof_alignment, product, mean, p, shift)
         yield at.row(f"gof_ratio{suffix}", orthogonal_frame.gof_ratio, product, mean, p, shift)
-
-
-# Times what the decays of each loss are those of ||P H - Y||^2 / (2N), for K classes.
-MSE_FACTORS: dict[str, Callable[[int], float]] = {
-    "mse": lambda num_classes: num_classes / 2,
-    "half_mse": lambda num_classes: num_classes,
-    "mse_per_sample": lambda num_classes: 1.0,
-}
 
 
 def decay_rows(separations: list[float], middle: int, at: At, suffix: str = "") -> Iterator[Row]:

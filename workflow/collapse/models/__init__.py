@@ -1,1 +1,1 @@
-"""Networks. A model file knows nothing of training; options.py names them all, without torch."""
+"""Networks. A model file knows nothing of training; entries.py names them all, without torch."""

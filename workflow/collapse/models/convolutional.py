@@ -5,19 +5,12 @@ from itertools import pairwise
 
 from torch import nn
 
+from collapse.models.flops import Plan
 from collapse.models.heads import with_head
 from collapse.models.mlp import dense
-from collapse.models.network import Network, Shape
-from collapse.models.options import NetworkOptions, VggOptions
-
-Plan = Sequence[int | str]
-
-# A number is a 3x3 convolution with that many filters, "M" a 2x2 max-pool (Simonyan & Zisserman 2015, Table 1).
-CONVNET: Plan = (16, "M", 32, "M", 64, "M")
-VGG11: Plan = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
-VGG13: Plan = (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
-VGG16: Plan = (64, 64, "M", 128, 128, "M", *(256,) * 3, "M", *(512,) * 3, "M", *(512,) * 3, "M")
-VGG19: Plan = (64, 64, "M", 128, 128, "M", *(256,) * 4, "M", *(512,) * 4, "M", *(512,) * 4, "M")
+from collapse.models.network import Network
+from collapse.models.options import ConvnetOptions, VggOptions
+from collapse.models.shape import Shape
 
 
 def convolutions(channels: int, plan: Plan, kernel: int = 3, pool: tuple[int, int, int] = (2, 2, 0)) -> dict:
@@ -44,8 +37,8 @@ def dense_layers(widths: Sequence[int]) -> dict[str, nn.Module]:
     return {"flatten": nn.Flatten(), **layers}
 
 
-def vgg_with(shape: Shape, options: NetworkOptions, plan: Plan, hidden: Sequence[int]) -> Network:
-    """VGG with batch norm: convolutions and max-pools as in `plan`, then dense layers of width `hidden`.
+def vgg(shape: Shape, options: VggOptions | ConvnetOptions, plan: Plan) -> Network:
+    """VGG with batch norm: convolutions and max-pools as in `plan`, then the dense layers that the options say.
 
     torchvision's VGG differs (7x7 pooling, dropout, no batch norm in its head, another initialisation), so this is the
     layer_peeled networks' own layout: conv, batch norm, ReLU; head Linear, batch norm, ReLU (Fang et al. 2021, code).
@@ -58,14 +51,10 @@ def vgg_with(shape: Shape, options: NetworkOptions, plan: Plan, hidden: Sequence
         raise ValueError(f"{plan.count('M')} max-pools need images of side {shrink}, not {shape.image_size}")
     layers = convolutions(shape.channels, plan)
     channels = next(step for step in reversed(plan) if step != "M")
+    hidden = options.dense_widths
     if hidden:
         layers |= dense_layers([channels * size**2, *hidden])
     else:
         layers["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     measured = [name for name in layers if name.startswith(("conv", "fc")) or name == "pool"]
     return with_head(layers, hidden[-1] if hidden else channels, shape, options, measured)
-
-
-def vgg(shape: Shape, options: VggOptions, plan: Plan) -> Network:
-    """VGG with two dense layers of width 4096 or with none; raises ValueError."""
-    return vgg_with(shape, options, plan, (4096, 4096) if options.head == "dense" else ())

@@ -1,12 +1,15 @@
 """The end of every network: the features' batch norm, the linear head, the classifier; and what concerns all layers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pkgutil import resolve_name
 
 import torch
 from torch import Tensor, nn
 
-from collapse.models.network import Network, Shape
+from collapse.models.initialisers import INITIALISERS
+from collapse.models.network import Network
 from collapse.models.options import NetworkOptions
+from collapse.models.shape import Shape
 
 
 def with_head(
@@ -31,7 +34,7 @@ def with_head(
     classifier = nn.Linear(width, shape.num_classes, bias=options.classifier_bias)
     measured = (*(backbone if measured is None else measured), *list(layers)[len(backbone) :])
     network = Network(layers, classifier, measured, fixed)
-    INITIALISERS[options.initialisation](network)
+    resolve_name(INITIALISERS[options.initialisation].function)(network)
     if fixed:
         with torch.no_grad():
             network.classifier.weight.copy_(simplex(shape.num_classes, width))
@@ -49,6 +52,10 @@ def simplex(num_classes: int, width: int) -> Tensor:
     frame = torch.eye(num_classes, width)
     frame[:, :num_classes] -= 1 / num_classes
     return frame * (num_classes / (num_classes - 1)) ** 0.5
+
+
+def default(network: Network) -> None:
+    """What PyTorch drew as it made the layers."""
 
 
 def orthogonal(network: Network) -> None:
@@ -72,10 +79,3 @@ def he(network: Network) -> None:
             nn.init.kaiming_normal_(module.weight, mode=fan, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-
-INITIALISERS: dict[str, Callable[[Network], None]] = {
-    "default": lambda network: None,
-    "orthogonal": orthogonal,
-    "he": he,
-}

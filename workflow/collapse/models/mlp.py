@@ -5,9 +5,10 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from collapse.models.heads import with_head
-from collapse.models.network import Network, Shape
+from collapse.models.network import Network
 from collapse.models.norm import BatchNorm1d
 from collapse.models.options import MlpOptions
+from collapse.models.shape import Shape
 
 
 class Channel(nn.Module):

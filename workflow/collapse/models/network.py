@@ -1,22 +1,15 @@
 """What the rest of the library needs to know of a network: its logits, its layers by name, its classifier."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from pkgutil import resolve_name
 
 import torch
 from torch import Tensor, nn
 
+from collapse.models.entries import NETWORKS
+from collapse.models.options import NetworkOptions
+from collapse.models.shape import Shape
 from collapse.strict import check_choice
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a network is built for."""
-
-    channels: int
-    image_size: int
-    num_classes: int
 
 
 class Network(nn.Module):
@@ -98,16 +91,13 @@ def _inside(layer: nn.Module) -> dict[str, str]:
     return getattr(layer, "inside", {})
 
 
-Builder = Callable[[Shape, Any], Network]  # the second is the network's model in options.OPTIONS
-
-
-def build(name: str, shape: Shape, options: Any, seed: int) -> Network:
+def build(name: str, shape: Shape, options: NetworkOptions, seed: int) -> Network:
     """The network of that name, its initial weights drawn from `seed` alone, on the CPU.
 
-    `options` is an OPTIONS[name]. Raises ValueError where they do not fit the shape.
+    `options` are of the class that the network's entry names. Raises ValueError where they do not fit the shape.
     """
-    from collapse.models.zoo import BUILDERS  # whose builders import this module
-
+    entry = NETWORKS[check_choice("network", name, NETWORKS)]
+    builder = resolve_name(entry.build)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return BUILDERS[check_choice("network", name, BUILDERS)](shape, options)
+        return builder(shape, options, **entry.design)

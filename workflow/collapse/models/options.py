@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
+from collapse.models.initialisers import INITIALISERS
 from collapse.strict import ConfigModel
 
 FeatureDim = PositiveInt | Literal["num_classes"] | None
@@ -24,11 +25,8 @@ class NetworkOptions(ConfigModel):
         description="simplex: the classifier's weight is a fixed simplex equiangular tight frame with unit-norm rows "
         "(Zhu et al. 2021); its bias still trains",
     )
-    initialisation: Literal["default", "orthogonal", "he"] = Field(
-        "default",
-        description="default: PyTorch's own; orthogonal: the linear head and the classifier, in mlp hidden layers too; "
-        "he: convolutions normal of variance 2 / fan out (torchvision's ResNet), dense layers 2 / fan in, both with "
-        "zero biases, and the linear head and the classifier PyTorch's own",
+    initialisation: Literal[tuple(INITIALISERS)] = Field(
+        "default", description="; ".join(f"{name}: {entry.meaning}" for name, entry in INITIALISERS.items())
     )
     frozen: tuple[str, ...] = Field((), description="names of the layers whose parameters do not train")
 
@@ -91,6 +89,11 @@ class MlpOptions(NetworkOptions):
 class ConvnetOptions(NetworkOptions):
     """Options of the small convolutional network."""
 
+    @property
+    def dense_widths(self) -> tuple[int, ...]:
+        """Width of each dense layer."""
+        return (128,)
+
 
 class VggOptions(NetworkOptions):
     """Options of the VGGs."""
@@ -98,6 +101,11 @@ class VggOptions(NetworkOptions):
     head: Literal["dense", "none"] = Field(
         "dense", description="dense: two dense layers of width 4096; none: the average pool is the features"
     )
+
+    @property
+    def dense_widths(self) -> tuple[int, ...]:
+        """Width of each dense layer."""
+        return (4096, 4096) if self.head == "dense" else ()
 
 
 class StemOptions(NetworkOptions):
@@ -129,22 +137,3 @@ class GresnetOptions(NetworkOptions):
     block: Literal["basic", "bottleneck", "mixed"] = Field(
         "basic", description="the four blocks: basic, bottleneck, or two bottleneck blocks before two basic ones"
     )
-
-
-OPTIONS: dict[str, type[NetworkOptions]] = {
-    "mlp": MlpOptions,
-    "convnet": ConvnetOptions,
-    "vgg11": VggOptions,
-    "vgg13": VggOptions,
-    "vgg16": VggOptions,
-    "vgg19": VggOptions,
-    "resnet18": ResnetOptions,
-    "resnet50": ResnetOptions,
-    "resnet152": ResnetOptions,
-    "densenet40": DensenetOptions,
-    "densenet201": DensenetOptions,
-    "densenet250": DensenetOptions,
-    "alexnet_tiled": TiledOptions,
-    "vgg13_tiled": TiledOptions,
-    "gresnet": GresnetOptions,
-}

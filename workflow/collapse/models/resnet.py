@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from torch import nn
 
 from collapse.models.heads import with_head
-from collapse.models.network import Network, Shape
+from collapse.models.network import Network
 from collapse.models.options import ResnetOptions
+from collapse.models.shape import Shape
 
 
 def stem(channels: int, width: int, kind: str) -> nn.Sequential:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from collapse.models.convolutional import VGG13, Plan, convolutions, dense_layers
+from collapse.models.convolutional import convolutions, dense_layers
+from collapse.models.flops import Plan, output_size
 from collapse.models.heads import with_head
-from collapse.models.network import Network, Shape
+from collapse.models.network import Network
 from collapse.models.options import GresnetOptions, TiledOptions
-
-ALEXNET: Plan = (64, "M", 192, "M", 384, 256, 256, "M")
+from collapse.models.shape import Shape
 
 
 class Tile(nn.Module):
@@ -28,13 +28,13 @@ class Tile(nn.Module):
 def tiled(shape: Shape, options: TiledOptions, times: int, plan: Plan, pool: tuple[int, int, int]) -> Network:
     """5x5 convolutions and max-pools as in `plan` on `times` times the channels, then dense layers 4096, 4096.
 
-    Measured: the tiled image, each convolution after its ReLU and before any pool, each dense layer. Raises ValueError
-    where the image is too small for the pools.
+    AlexNet, modified: 5 convolutions, pools 3x3 of stride 2, 8 measured layers; VGG13, modified: 10 convolutions, pools
+    2x2, 13 measured layers. Measured: the tiled image, each convolution after its ReLU and before any pool, each dense
+    layer. Raises ValueError where the image is too small for the pools.
     """
-    kernel, stride, padding = pool
     size = shape.image_size
     for _ in range(plan.count("M")):
-        size = (size + 2 * padding - kernel) // stride + 1
+        size = output_size(size, *pool)
     if size < 1:
         raise ValueError(f"images of side {shape.image_size} are too small for {plan.count('M')} max-pools")
     channels = next(step for step in reversed(plan) if step != "M")
@@ -45,16 +45,6 @@ def tiled(shape: Shape, options: TiledOptions, times: int, plan: Plan, pool: tup
     }
     measured = [name for name in layers if name.startswith(("tile", "conv", "fc"))]
     return with_head(layers, 4096, shape, options, measured)
-
-
-def alexnet_tiled(shape: Shape, options: TiledOptions) -> Network:
-    """AlexNet, modified: 32 times the channels, five convolutions, pools 3x3 of stride 2; 8 measured layers."""
-    return tiled(shape, options, times=32, plan=ALEXNET, pool=(3, 2, 1))
-
-
-def vgg13_tiled(shape: Shape, options: TiledOptions) -> Network:
-    """VGG13, modified: 16 times the channels, ten convolutions, pools 2x2; 13 measured layers."""
-    return tiled(shape, options, times=16, plan=VGG13, pool=(2, 2, 0))
 
 
 class Residual(nn.Module):
@@ -84,18 +74,16 @@ class Residual(nn.Module):
         return hidden.flatten(1) if self.flat else hidden
 
 
-BASIC, BOTTLENECK = (3, 3), (5, 5, 5)  # the kernels; their bottleneck is as wide inside as outside
-BLOCKS = {"basic": (BASIC,) * 4, "bottleneck": (BOTTLENECK,) * 4, "mixed": (BOTTLENECK,) * 2 + (BASIC,) * 2}
+def gresnet(shape: Shape, options: GresnetOptions, tiles: int, kernels: dict[str, Sequence[Sequence[int]]]) -> Network:
+    """Residual blocks on `tiles` times the channels, all at the image's size, then the classifier on the flat image.
 
-
-def gresnet(shape: Shape, options: GresnetOptions) -> Network:
-    """Four residual blocks on 8 times the channels, all at the image's size, then the classifier on the flat image.
+    `kernels` of each block's convolutions, by the name of the blocks.
 
     Measured: the tiled image and each block (5 layers); `measured_inside` adds the blocks' other convolutions (basic 9,
     bottleneck 13, mixed 11). Mixed is the code's ResNetMixV2, the others its GResNet, for images of one channel.
     """
-    channels = 8 * shape.channels
-    kinds = BLOCKS[options.block]
+    channels = tiles * shape.channels
+    kinds = kernels[options.block]
     blocks = {f"block{i}": Residual(channels, kind, flat=i == len(kinds)) for i, kind in enumerate(kinds, start=1)}
-    layers = {"tile": Tile(8), **blocks}
+    layers = {"tile": Tile(tiles), **blocks}
     return with_head(layers, channels * shape.image_size**2, shape, options, measured=["tile", *blocks])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from collapse.models.network import Network
 from collapse.recipe import Protocol
-from collapse.training.losses import LOSSES
+from collapse.training.losses import loss_named
 from collapse.training.optimizers import Stepper
 
 # What is gathered at once: little enough to stay in a core's cache.
@@ -74,7 +74,7 @@ class Training:
         """Freeze what is frozen in epoch index `epoch`, with an optimizer for the rest."""
         first = self.protocol.first_phase
         self.network.freeze(first.frozen if first and epoch < first.epochs else self.main_frozen)
-        self.stepper = Stepper(self.network, self.protocol, LOSSES[self.protocol.loss](self.protocol.smoothing))
+        self.stepper = Stepper(self.network, self.protocol, loss_named(self.protocol.loss, self.protocol.smoothing))
 
     def run_epoch(self) -> Epoch:
         """Train for one epoch. Raises Diverged when its loss, or a weight after it, is not finite; the network is then

@@ -6,10 +6,13 @@ K classes, z logits of a sample of label y, p = softmax(z), e_y one-hot. Labels 
 import math
 from collections.abc import Callable, Iterable
 from functools import partial
+from pkgutil import resolve_name
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from collapse.training.entries import LOSSES
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -74,15 +77,11 @@ def mse_per_sample(logits: Tensor, labels: Tensor) -> Tensor:
     return mse(logits, labels) * (logits.shape[1] / 2)
 
 
-LOSSES: dict[str, Callable[[float], Loss]] = {
-    "cross_entropy": lambda alpha: cross_entropy,
-    "label_smoothing": label_smoothing,
-    "label_relaxation": label_relaxation,
-    "mse": lambda alpha: mse,
-    "half_mse": lambda alpha: half_mse,
-    "mse_per_sample": lambda alpha: mse_per_sample,
-}
-"""Each loss by name, made from the alpha of the label_* losses; the others take no notice of it."""
+def loss_named(name: str, alpha: float) -> Loss:
+    """The loss of that entry, smoothed by `alpha` where it takes one; raises ValueError for one it can not have."""
+    entry = LOSSES[name]
+    function = resolve_name(entry.function)
+    return function(alpha) if entry.smoothed else function
 
 
 def penalty(

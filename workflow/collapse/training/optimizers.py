@@ -1,12 +1,14 @@
-"""Optimizers by name, and the step that each takes."""
+"""Optimizers, and the step that each takes."""
 
 from collections.abc import Callable
+from pkgutil import resolve_name
 
 import torch
 from torch import Tensor, nn
 
 from collapse.models.network import Network
 from collapse.recipe import Protocol
+from collapse.training.entries import OPTIMIZERS
 from collapse.training.losses import penalty
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -37,18 +39,19 @@ def flatten(network: nn.Module) -> nn.Parameter:
     return flat
 
 
-def _sgd(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
+def sgd(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
+    """Gradient descent with momentum, without Nesterov; weight decay is coupled L2."""
     return torch.optim.SGD(
         [flat], lr=protocol.learning_rate, momentum=protocol.momentum, weight_decay=_coupled(protocol), fused=True
     )
 
 
-def _adam(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
+def adam(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
     """Adam with PyTorch's betas; weight decay is coupled L2, inside the gradient."""
     return torch.optim.Adam([flat], lr=protocol.learning_rate, weight_decay=_coupled(protocol), fused=True)
 
 
-def _lbfgs(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
+def lbfgs(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
     """L-BFGS with strong-Wolfe line search and a history of 10 (Zhu et al. 2021, code)."""
     return torch.optim.LBFGS([flat], lr=protocol.learning_rate, history_size=10, line_search_fn="strong_wolfe")
 
@@ -58,16 +61,14 @@ def _coupled(protocol: Protocol) -> float:
     return 0.0 if protocol.separate_decay else protocol.weight_decay
 
 
-OPTIMIZERS = {"sgd": _sgd, "adam": _adam, "lbfgs": _lbfgs}
-
-
 class Stepper:
     """Takes optimization steps on a network by a protocol."""
 
     def __init__(self, network: Network, protocol: Protocol, loss: Loss):
         self.network, self.protocol, self.loss = network, protocol, loss
         self.flat = flatten(network)
-        self.optimizer = OPTIMIZERS[protocol.optimizer](self.flat, protocol)
+        self.entry = OPTIMIZERS[protocol.optimizer]
+        self.optimizer = resolve_name(self.entry.function)(self.flat, protocol)
 
     def step(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """One step; returns the loss, a scalar without penalties, and the logits (n, K) before it, both detached."""
@@ -80,7 +81,7 @@ class Stepper:
             first.append((loss.detach(), logits.detach()))
             return objective
 
-        if self.protocol.optimizer == "lbfgs":
+        if self.entry.line_search:
             self.optimizer.step(closure)
         else:
             closure()
@@ -100,8 +101,8 @@ class Stepper:
         loss = self.loss(logits, target)
         if protocol.separate_decay:
             extra = penalty(features, self.network.head_weights(), protocol.feature_decay, protocol.weight_decay)
-        elif protocol.optimizer == "lbfgs":
-            # L-BFGS has no weight decay of its own: it belongs to the objective that the line search sees.
+        elif self.entry.line_search:
+            # The optimizer has no weight decay of its own: it belongs to the objective that the line search sees.
             extra = protocol.weight_decay / 2 * self.flat.square().sum()
         else:
             return loss, logits, loss

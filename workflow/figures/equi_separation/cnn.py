@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from collapse import plotting
 from collapse.data.specs import DATASETS
+from collapse.models.entries import NETWORKS
 
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
@@ -13,6 +14,6 @@ def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
         table,
         fit,
         ["model"],
-        lambda run: f"{plotting.MODEL_TITLES.get(run.model, run.model)}, {DATASETS[run.dataset].title}",
+        lambda run: f"{NETWORKS[run.model].title}, {DATASETS[run.dataset].title}",
         rows=["dataset"],
     )

@@ -4,12 +4,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from collapse import plotting
+from collapse.training.entries import OPTIMIZERS
 
-OPTIMIZERS = {"sgd": "SGD", "momentum": "SGD with momentum", "adam": "Adam"}
+TITLES = {name: entry.title for name, entry in OPTIMIZERS.items()} | {"momentum": "SGD with momentum"}
 
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """`table` is fig1.csv, `fit` fig1_fit.csv."""
     return plotting.laws(
-        table, fit, ["depth"], lambda run: f"{OPTIMIZERS[run.optimizer]}, {run.depth} layers", rows=["optimizer"]
+        table, fit, ["depth"], lambda run: f"{TITLES[run.optimizer]}, {run.depth} layers", rows=["optimizer"]
     )

@@ -4,9 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from collapse import plotting
+from collapse.models.initialisers import INITIALISERS
 
 VARIANT = ["activation", "batch_norm", "initialisation"]
-INITIALISATIONS = {"default": "default initialisation", "he": "He's initialisation"}
 
 
 def name(run: pd.Series) -> str:
@@ -15,7 +15,7 @@ def name(run: pd.Series) -> str:
         return "no activation"
     if run.batch_norm:
         return "as in Fig 1"
-    return f"no batch norm, {INITIALISATIONS.get(run.initialisation, run.initialisation)}"
+    return f"no batch norm, {INITIALISERS[run.initialisation].title}"
 
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:

@@ -1,0 +1,28 @@
+"""The initialisers by name, without torch: an entry each."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Initialiser:
+    """How initial weights are drawn. `function`, a "module:function", sets those of a Network that PyTorch has made."""
+
+    title: str
+    meaning: str
+    function: str
+
+
+INITIALISERS = {
+    "default": Initialiser("default initialisation", "PyTorch's own", "collapse.models.heads:default"),
+    "orthogonal": Initialiser(
+        "orthogonal initialisation",
+        "the linear head and the classifier, in mlp hidden layers too",
+        "collapse.models.heads:orthogonal",
+    ),
+    "he": Initialiser(
+        "He's initialisation",
+        "convolutions normal of variance 2 / fan out (torchvision's ResNet), dense layers 2 / fan in, both with zero "
+        "biases, and the linear head and the classifier PyTorch's own",
+        "collapse.models.heads:he",
+    ),
+}

@@ -1,0 +1,82 @@
+"""The losses and the optimizers by name, without torch: an entry each, which planning, training, figures and
+documentation read.
+
+To add one: its function in a file of this folder, and an entry here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LossEntry:
+    """A loss (logits (n, K), labels (n,)) -> scalar.
+
+    `function` is its "module:function"; where `smoothed`, that of a function (alpha) -> loss. `theory_factor`, of a
+    squared loss: for K classes, by what its decays are to be multiplied to be those of ||P H - Y||^2 / (2N), of which
+    the optimum is known (collapse.theory.deep_linear).
+    """
+
+    meaning: str
+    function: str
+    smoothed: bool = False
+    theory_factor: Callable[[int], float] | None = None
+
+
+LOSSES = {
+    "cross_entropy": LossEntry("mean over the batch", "collapse.training.losses:cross_entropy"),
+    "label_smoothing": LossEntry(
+        "cross-entropy against (1 - alpha) one-hot + alpha / K",
+        "collapse.training.losses:label_smoothing",
+        smoothed=True,
+    ),
+    "label_relaxation": LossEntry(
+        "zero above 1 - alpha, else divergence from the nearest target that gives the label 1 - alpha",
+        "collapse.training.losses:label_relaxation",
+        smoothed=True,
+    ),
+    "mse": LossEntry(
+        "squared distance to the one-hot target, mean over batch and classes",
+        "collapse.training.losses:mse",
+        theory_factor=lambda num_classes: num_classes / 2,
+    ),
+    "half_mse": LossEntry(
+        "half of mse", "collapse.training.losses:half_mse", theory_factor=lambda num_classes: num_classes
+    ),
+    "mse_per_sample": LossEntry(
+        "squared distance over twice the batch",
+        "collapse.training.losses:mse_per_sample",
+        theory_factor=lambda num_classes: 1.0,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class OptimizerEntry:
+    """An optimizer.
+
+    `function`, a "module:function", makes it from the vector of all parameters and the protocol. `passes`: how often a
+    step goes forward and backward through the network. Where `line_search`, it evaluates the objective itself, to which
+    weight decay then belongs.
+    """
+
+    title: str
+    meaning: str
+    function: str
+    passes: int = 1
+    line_search: bool = False
+
+
+OPTIMIZERS = {
+    "sgd": OptimizerEntry("SGD", "without Nesterov", "collapse.training.optimizers:sgd"),
+    "adam": OptimizerEntry("Adam", "weight decay inside the gradient", "collapse.training.optimizers:adam"),
+    # PyTorch's defaults allow 20 iterations a step, and 25 evaluations, of which they take nearly all.
+    "lbfgs": OptimizerEntry(
+        "L-BFGS", "strong Wolfe line search", "collapse.training.optimizers:lbfgs", passes=25, line_search=True
+    ),
+}
+
+
+def meanings(entries: dict[str, LossEntry] | dict[str, OptimizerEntry]) -> str:
+    """Every entry in words, for the description of a key."""
+    return "; ".join(f"{name}: {entry.meaning}" for name, entry in entries.items())
