@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from collapse.cost import flops_per_image, memory_mb, short, training_minutes, training_passes, worth_a_gpu
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 from collapse.models.entries import NETWORKS
 from collapse.models.network import Shape, build
 from collapse.recipe import Protocol, Recipe, Seeds

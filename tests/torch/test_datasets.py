@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 
 from collapse.atomic_io import DamagedFile
+from collapse.data.entries import DATASETS
 from collapse.data.images import normalise, resize
 from collapse.data.prepare import DatasetUnavailable, _parse_idx, load
-from collapse.data.specs import DATASETS
 from collapse.data.store import read_split, write_dataset
 
 

@@ -4,7 +4,7 @@ Time limits, not forecasts: FLOPs are what torch itself counts (scripts/estimate
 so that a job that runs as it should ends well within its limit.
 """
 
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 from collapse.models.entries import NETWORKS
 from collapse.models.shape import Shape
 from collapse.recipe import Recipe

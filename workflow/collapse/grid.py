@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field, NonNegativeInt
 
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 from collapse.models.entries import NETWORKS
 from collapse.recipe import Imbalance, Labels, Protocol, Recipe, Seeds
 from collapse.strict import ConfigError, ConfigModel, check_choice, validate

@@ -14,8 +14,8 @@ from collapse.data import drawn
 from collapse.grid import AXES, Axes, fields
 from collapse.metrics.names import METRICS
 from collapse.recipe import Protocol
-from collapse.strict import ConfigError, ConfigModel, check_choice, read_yaml, validate
-from collapse.theory.names import PREDICTIONS, SOLVERS
+from collapse.strict import ConfigError, ConfigModel, check_choice, meanings, read_yaml, validate
+from collapse.theory.entries import PREDICTIONS, SOLVERS
 
 NAME = r"^[a-z][a-z0-9_]*$"
 
@@ -47,7 +47,7 @@ class Column(ConfigModel):
 class Prediction(ConfigModel):
     """A column that a theory computes for each run, from measured columns of the table and its axes."""
 
-    theory: str = Field(description="layer_peeled: minority cosine at the energies e_h, e_h_major, e_w")
+    theory: str = Field(description=meanings(PREDICTIONS))
     at: dict[str, Any] = Field(
         {}, description="axis: value of the run (of the same seed, the other axes equal) that is measured instead"
     )
@@ -104,7 +104,7 @@ class Table(Content):
     """A tidy table: measured on runs (columns) or computed from theory (solver)."""
 
     title: str = Field(description="one line, for the report")
-    solver: str | None = Field(None, description="theory solver that computes the table instead")
+    solver: str | None = Field(None, description=f"what computes the table, instead of columns; {meanings(SOLVERS)}")
 
     def found_keys(self, blocks: tuple[Axes, ...]) -> tuple[str, ...]:
         """Those of its keys whose values no grid says, so that only the finished table shows them."""
@@ -130,7 +130,7 @@ class Table(Content):
                 for column in self.best.by:
                     check_choice("column in best.by", column, self.columns)
             for prediction in self.predictions.values():
-                for column in PREDICTIONS[prediction.theory]:
+                for column in PREDICTIONS[prediction.theory].columns:
                     check_choice(f"column for theory {prediction.theory}", column, self.columns)
                 for axis in prediction.at:
                     check_choice("axis in at", axis, self.axes)

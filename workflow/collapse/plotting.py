@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 from collapse.models.entries import NETWORKS
 
 COLUMN_WIDTH = 3.4  # inches, one column of a journal page

@@ -16,11 +16,11 @@ from pydantic import (
     model_validator,
 )
 
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 from collapse.models.entries import NETWORKS
 from collapse.models.options import NetworkOptions
-from collapse.strict import ConfigModel, check_choice
-from collapse.training.entries import LOSSES, OPTIMIZERS, meanings
+from collapse.strict import ConfigModel, check_choice, meanings
+from collapse.training.entries import LOSSES, OPTIMIZERS
 from collapse.training.schedule import measured_epochs
 
 # Principal components come from the n x n Gram matrix of the samples.

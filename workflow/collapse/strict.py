@@ -1,5 +1,6 @@
 """Configuration models that reject what they do not know, and say what they would have accepted."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -41,6 +42,11 @@ def check_choice(kind: str, name: str, choices: Any) -> str:
     if name not in choices:
         raise ValueError(f"unknown {kind} {name!r}; valid choices: {', '.join(map(str, choices))}")
     return name
+
+
+def meanings(entries: Mapping[str, Any]) -> str:
+    """What each entry of a registry means, for the description of a key that names one."""
+    return "; ".join(f"{name}: {entry.meaning}" for name, entry in entries.items())
 
 
 def validate(model: type[Model], data: Any, source: str) -> Model:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pandas as pd
@@ -17,14 +18,13 @@ from collapse.paper import Column, Content, Prediction
 from collapse.plan import TableSpec
 from collapse.recipe import Recipe
 from collapse.strict import UserError
-from collapse.theory.predictions import PREDICTIONS
+from collapse.theory.entries import PREDICTIONS
 
 KEYS = ["epoch", "split", "layer", "bn_mode", "classes", "metric"]
 Values = dict[tuple, float]  # of one run, by KEYS, in the order of its metrics.csv
 
 
 STATUSES = ("ok", "untrained", "diverged")  # of runs (collapse.training.run.train_run)
-PREDICTION_MISSING = {"layer_peeled": "an energy is missing, or the model's minority classifiers are zero"}
 
 
 class CutOff(UserError, RuntimeError):
@@ -99,7 +99,7 @@ def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
         table[name] = predict(table, spec, prediction)
         lacking = table[name].isna()
         table.loc[lacking, "reason"] = [
-            _joined(reason, f"{name}: {PREDICTION_MISSING[prediction.theory]}") for reason in table.reason[lacking]
+            _joined(reason, f"{name}: {PREDICTIONS[prediction.theory].missing}") for reason in table.reason[lacking]
         ]
     if spec.best:
         table = best(table, spec)
@@ -190,7 +190,7 @@ def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> lis
         same = [axis for axis in (*spec.axes, *spec.each, "seed") if axis not in prediction.at]
         chosen = source[(source[list(prediction.at)] == pd.Series(prediction.at)).all(axis=1)]
         source = source.drop(columns=measured).merge(chosen[[*same, *measured]], on=same, how="left")
-    theory = PREDICTIONS[prediction.theory]
+    theory = resolve_name(PREDICTIONS[prediction.theory].function)
     return [theory(row, row["num_classes"]) for row in source.to_dict("records")]
 
 

@@ -17,7 +17,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from collapse.cost import training_passes
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 from collapse.models.entries import NETWORKS
 from collapse.models.network import Shape, build
 from collapse.recipe import Recipe

@@ -3,8 +3,9 @@
 import argparse
 import json
 from pathlib import Path
+from pkgutil import resolve_name
 
-from collapse.theory.solvers import SOLVERS
+from collapse.theory.entries import SOLVERS
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--solver", choices=SOLVERS, required=True)
@@ -13,4 +14,4 @@ parser.add_argument("--out", type=Path, required=True)
 
 if __name__ == "__main__":
     args = parser.parse_args()
-    SOLVERS[args.solver](args.settings).to_csv(args.out, index=False)
+    resolve_name(SOLVERS[args.solver].function)(args.settings).to_csv(args.out, index=False)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 from collapse.recipe import check_channels
 from collapse.strict import ConfigModel, check_choice
 

@@ -1,20 +1,21 @@
 """Raw datasets to (images, labels): uint8 images (n, channels, side, side), int64 labels (n,), one row order for good.
 
-Only this module knows where a dataset comes from. Everything read is md5-checked first.
+A loader (data_root, download) -> {"train": ..., "test": ...} reads the files below data_root, or downloads them where
+that is allowed; it checks their md5 first, and raises DatasetUnavailable with the remedy.
 """
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 from collapse.strict import UserError
 
 Split = tuple[np.ndarray, np.ndarray]
-Loader = Callable[[Path, bool], dict[str, Split]]
 
 REMEDY = (
     "Remedy: point data_root in config/config.yaml at a folder that holds the files as torchvision lays them out, or "
@@ -28,10 +29,10 @@ class DatasetUnavailable(UserError, RuntimeError):
 
 def load(dataset: str, data_root: Path, download: bool) -> dict[str, Split]:
     """The train and test split of a dataset; raises DatasetUnavailable with the remedy."""
-    return LOADERS[dataset](data_root, download)
+    return resolve_name(DATASETS[dataset].load)(data_root, download)
 
 
-def _digits(data_root: Path, download: bool) -> dict[str, Split]:
+def digits(data_root: Path, download: bool) -> dict[str, Split]:
     """The 8x8 digits inside scikit-learn. They come writer by writer, so the split shuffles them first."""
     from sklearn.datasets import load_digits
 
@@ -49,29 +50,35 @@ def _digits(data_root: Path, download: bool) -> dict[str, Split]:
     }
 
 
-def _idx(dataset_class: str) -> Loader:
+def mnist(data_root: Path, download: bool) -> dict[str, Split]:
+    """MNIST."""
+    return _idx("MNIST", data_root, download)
+
+
+def fashion_mnist(data_root: Path, download: bool) -> dict[str, Split]:
+    """Fashion-MNIST."""
+    return _idx("FashionMNIST", data_root, download)
+
+
+def _idx(dataset_class: str, data_root: Path, download: bool) -> dict[str, Split]:
     """MNIST and its like: four gzipped IDX files, as torchvision downloads them.
 
     torchvision checks their md5 only as it downloads; a folder that somebody else filled is checked here.
     """
+    from torchvision import datasets
+    from torchvision.datasets.utils import check_integrity
 
-    def loader(data_root: Path, download: bool) -> dict[str, Split]:
-        from torchvision import datasets
-        from torchvision.datasets.utils import check_integrity
-
-        kind, folder = getattr(datasets, dataset_class), data_root / dataset_class / "raw"
-        files = [(folder / name, md5) for name, md5 in kind.resources]
-        if download and not all(check_integrity(path, md5) for path, md5 in files):
-            with _unavailable(folder):
-                kind(str(data_root), download=True)
-        for path, md5 in files:
-            if not check_integrity(path, md5):
-                problem = "has the wrong md5" if path.exists() else "is absent"
-                raise DatasetUnavailable(f"{path.resolve()} {problem}. {REMEDY}")
-        parts = [gzip.decompress(path.read_bytes()) for path, _ in files]
-        return {"train": _parse_idx(*parts[:2]), "test": _parse_idx(*parts[2:])}
-
-    return loader
+    kind, folder = getattr(datasets, dataset_class), data_root / dataset_class / "raw"
+    files = [(folder / name, md5) for name, md5 in kind.resources]
+    if download and not all(check_integrity(path, md5) for path, md5 in files):
+        with _unavailable(folder):
+            kind(str(data_root), download=True)
+    for path, md5 in files:
+        if not check_integrity(path, md5):
+            problem = "has the wrong md5" if path.exists() else "is absent"
+            raise DatasetUnavailable(f"{path.resolve()} {problem}. {REMEDY}")
+    parts = [gzip.decompress(path.read_bytes()) for path, _ in files]
+    return {"train": _parse_idx(*parts[:2]), "test": _parse_idx(*parts[2:])}
 
 
 def _parse_idx(images: bytes, labels: bytes) -> Split:
@@ -81,7 +88,7 @@ def _parse_idx(images: bytes, labels: bytes) -> Split:
     return pixels, np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
 
 
-def _cifar10(data_root: Path, download: bool) -> dict[str, Split]:
+def cifar10(data_root: Path, download: bool) -> dict[str, Split]:
     """CIFAR-10 as torchvision reads it: md5 first, then its pickles."""
     from torchvision.datasets import CIFAR10
 
@@ -100,11 +107,3 @@ def _unavailable(folder: Path) -> Iterator[None]:
         yield
     except (RuntimeError, OSError) as error:
         raise DatasetUnavailable(f"{folder.resolve()}: {str(error).splitlines()[0]}. {REMEDY}") from None
-
-
-LOADERS: dict[str, Loader] = {
-    "digits": _digits,
-    "mnist": _idx("MNIST"),
-    "fashion_mnist": _idx("FashionMNIST"),
-    "cifar10": _cifar10,
-}

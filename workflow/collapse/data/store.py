@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from collapse.atomic_io import DamagedFile, read_json, read_tensors, sha256, write_json, write_tensors
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 
 
 def write_dataset(folder: Path, dataset: str, splits: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:

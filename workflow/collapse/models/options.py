@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from collapse.models.initialisers import INITIALISERS
-from collapse.strict import ConfigModel
+from collapse.strict import ConfigModel, meanings
 
 FeatureDim = PositiveInt | Literal["num_classes"] | None
 
@@ -25,9 +25,7 @@ class NetworkOptions(ConfigModel):
         description="simplex: the classifier's weight is a fixed simplex equiangular tight frame with unit-norm rows "
         "(Zhu et al. 2021); its bias still trains",
     )
-    initialisation: Literal[tuple(INITIALISERS)] = Field(
-        "default", description="; ".join(f"{name}: {entry.meaning}" for name, entry in INITIALISERS.items())
-    )
+    initialisation: Literal[tuple(INITIALISERS)] = Field("default", description=meanings(INITIALISERS))
     frozen: tuple[str, ...] = Field((), description="names of the layers whose parameters do not train")
 
     def declared_width(self, num_classes: int) -> int | None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from collapse.data.drawn import Subset
+from collapse.data.entries import DATASETS
 from collapse.data.images import normalise
-from collapse.data.specs import DATASETS
 from collapse.data.store import read_split
 from collapse.data.subsets import draw
 from collapse.metrics import variability

@@ -1,7 +1,6 @@
 """What a model predicts for a trained network, from what was measured on it."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from collapse.theory.layer_peeled import solve
@@ -22,6 +21,3 @@ def layer_peeled(row: Values, num_classes: int) -> float:
     if not energy > 0:
         return math.nan
     return float(solve(k_major, num_classes - k_major, energy, ratio, row["oversampling"]).cos_minor)
-
-
-PREDICTIONS: dict[str, Callable[[Values, int], float]] = {"layer_peeled": layer_peeled}

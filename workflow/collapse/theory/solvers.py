@@ -1,6 +1,5 @@
 """Theory tables: from the settings in a paper's file to a tidy table."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,9 +35,3 @@ def layer_peeled_thresholds(settings: Settings) -> pd.DataFrame:
         r1 = vanishing_threshold(*classes, energy)
         rows.append(setting | {"r0": r0, "r1": r1, "first_collapsed": first, "collapsed_over_r0": first / r0})
     return pd.DataFrame(rows)
-
-
-SOLVERS: dict[str, Callable[[Settings], pd.DataFrame]] = {
-    "layer_peeled_sweep": layer_peeled_sweep,
-    "layer_peeled_thresholds": layer_peeled_thresholds,
-}

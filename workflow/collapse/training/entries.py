@@ -75,8 +75,3 @@ OPTIMIZERS = {
         "L-BFGS", "strong Wolfe line search", "collapse.training.optimizers:lbfgs", passes=25, line_search=True
     ),
 }
-
-
-def meanings(entries: dict[str, LossEntry] | dict[str, OptimizerEntry]) -> str:
-    """Every entry in words, for the description of a key."""
-    return "; ".join(f"{name}: {entry.meaning}" for name, entry in entries.items())

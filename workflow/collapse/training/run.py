@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from collapse.atomic_io import DamagedFile, read_json, replacing, sha256, write_csv, write_json
+from collapse.data.entries import DATASETS
 from collapse.data.images import normalise
 from collapse.data.labels import changed_labels
-from collapse.data.specs import DATASETS
 from collapse.data.store import read_split
 from collapse.models.network import Network, Shape, build
 from collapse.recipe import Recipe

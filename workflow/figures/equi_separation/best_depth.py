@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from collapse import plotting
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 
 MEASURES = {"test_accuracy": "test accuracy", "rho": r"decay ratio $\rho$", "r": "Pearson's $r$"}
 

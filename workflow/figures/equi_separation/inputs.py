@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from collapse import plotting
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 
 
 def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figure:

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from collapse import plotting
-from collapse.data.specs import DATASETS
+from collapse.data.entries import DATASETS
 
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:

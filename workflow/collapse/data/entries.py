@@ -1,0 +1,76 @@
+"""The datasets by name, before any of them is there: an entry each, which all that follows reads.
+
+To add one: its loader in a file of this folder, and an entry here.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """A labelled image dataset with a train and a test split.
+
+    `load`, a "module:function" (data_root, download) -> {split: (images, labels)}, reads it (collapse.data.prepare).
+    `train_counts` are the samples of each class in the train split; `mean` and `std` normalise pixels that were first
+    divided by `max_pixel`, one value a channel.
+    """
+
+    title: str
+    load: str
+    channels: int
+    image_size: int
+    train_counts: tuple[int, ...]
+    max_pixel: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.train_counts)
+
+
+DATASETS = {
+    # scikit-learn's copy of the UCI digits: 1,797 images, 174 to 183 a class; 140 a class train, the rest test.
+    "digits": DatasetEntry(
+        title="digits",
+        load="collapse.data.prepare:digits",
+        channels=1,
+        image_size=8,
+        train_counts=(140,) * 10,
+        max_pixel=16,
+        mean=(0.305,),
+        std=(0.376,),
+    ),
+    "mnist": DatasetEntry(
+        title="MNIST",
+        load="collapse.data.prepare:mnist",
+        channels=1,
+        image_size=28,
+        train_counts=(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+        max_pixel=255,
+        mean=(0.1307,),
+        std=(0.3081,),
+    ),
+    # Here and below: the constants of the layer-peeled code (data preparation).
+    "fashion_mnist": DatasetEntry(
+        title="Fashion-MNIST",
+        load="collapse.data.prepare:fashion_mnist",
+        channels=1,
+        image_size=28,
+        train_counts=(6000,) * 10,
+        max_pixel=255,
+        mean=(0.2860,),
+        std=(0.3530,),
+    ),
+    "cifar10": DatasetEntry(
+        title="CIFAR-10",
+        load="collapse.data.prepare:cifar10",
+        channels=3,
+        image_size=32,
+        train_counts=(5000,) * 10,
+        max_pixel=255,
+        mean=(0.4914, 0.4822, 0.4465),
+        std=(0.247, 0.243, 0.261),
+    ),
+}

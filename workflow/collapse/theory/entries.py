@@ -1,0 +1,53 @@
+"""The solvers and the predictions of theory by name, without the code: an entry each, with which a paper's file is
+checked.
+
+To add one: its function in a file of this folder, and an entry here.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SolverEntry:
+    """What computes a table from settings alone; it runs in the environment convex.
+
+    `function`, a "module:function": list of settings -> data frame, a row or more for each.
+    """
+
+    meaning: str
+    function: str
+
+
+@dataclass(frozen=True)
+class PredictionEntry:
+    """What predicts a column of a table from its measured ones; it runs in the environment figures.
+
+    `function`, a "module:function": (row, num_classes) -> float; `columns` are those it is computed from, beside the
+    axes. `missing` says why a row has no value.
+    """
+
+    meaning: str
+    function: str
+    columns: tuple[str, ...]
+    missing: str
+
+
+SOLVERS = {
+    "layer_peeled_sweep": SolverEntry(
+        "minority cosine of the layer-peeled model at R from 1 to 10,000 (Fang et al. 2021, Fig 3)",
+        "collapse.theory.solvers:layer_peeled_sweep",
+    ),
+    "layer_peeled_thresholds": SolverEntry(
+        "R0 and R1, beyond which minority classifiers collapse and vanish, and where the sweep first collapses",
+        "collapse.theory.solvers:layer_peeled_thresholds",
+    ),
+}
+
+PREDICTIONS = {
+    "layer_peeled": PredictionEntry(
+        "minority cosine at the energies e_h, e_h_major, e_w",
+        "collapse.theory.predictions:layer_peeled",
+        ("e_h", "e_h_major", "e_w"),
+        missing="an energy is missing, or the model's minority classifiers are zero",
+    ),
+}
