@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from collapse.data import drawn
 from collapse.data.drawn import Subset
 from collapse.data.store import read_split
 from collapse.data.subsets import draw
 from collapse.plan import DrawsSpec
-from collapse.statistics.drawn import METRICS, measure_draws
+from collapse.statistics.drawn import measure_draws
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,10 +45,6 @@ def test_the_normalisation_changes_nothing_as_the_measure_is_invariant(digits):
     )
     values = [measure_draws(Subset.model_validate(how), digits, (1,), ["separation"])[0] for how in (plain, shifted)]
     assert values[0]["separation"] == pytest.approx(values[1]["separation"], rel=1e-4)
-
-
-def test_what_can_be_asked_of_data_alone_can_be_measured():
-    assert set(METRICS) == set(drawn.METRICS)
 
 
 def test_the_script_writes_each_draw_and_their_central_95_percent(digits, tmp_path):

@@ -19,8 +19,8 @@ from collapse.atomic_io import DamagedFile, read_json, write_tensors
 from collapse.data.store import read_split
 from collapse.data.subsets import draw, draw_more
 from collapse.metrics import geometry
+from collapse.metrics.entries import METRICS, OPTIMUM, OPTIMUM_AS_CODED, PER_CLASS, VARIABILITY
 from collapse.metrics.measure import COLUMNS, measure_file
-from collapse.metrics.names import METRICS, ORTHOGONAL_FRAME, PER_CLASS, VARIABILITY
 from collapse.metrics.rows import network_rows
 from collapse.models.entries import NETWORKS
 from collapse.models.network import Shape, build
@@ -263,7 +263,7 @@ def test_a_deep_linear_heads_optimum_is_measured_at_the_decays_that_were_trained
     assert found["features", "gof_ratio"] != found["features", "gof_ratio_code"]
     biased = trained.model_copy(update={"architecture": {"linear_layers": 2}})
     rows = [row for row in network_rows(tensors, [], recipe=biased) if row.metric.startswith("gof_")]
-    assert {row.metric for row in rows} == set(ORTHOGONAL_FRAME)
+    assert {row.metric for row in rows} == {*OPTIMUM, *OPTIMUM_AS_CODED}
     assert all(math.isnan(row.value) for row in rows)
     assert {row.reason for row in rows} == {"the head has a bias: this is the optimum of one without"}
 

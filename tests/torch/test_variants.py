@@ -12,8 +12,8 @@ from torch import nn
 
 import collapse
 from collapse.metrics import duality, geometry, variability
+from collapse.metrics.entries import METRICS
 from collapse.metrics.groups import class_groups, run_groups
-from collapse.metrics.names import METRICS
 from collapse.metrics.undefined import Undefined
 from collapse.statistics.classes import Moments, Scatter, Subspace, class_statistics
 

@@ -67,7 +67,7 @@ def measure(
     progress: print a line on stderr every ten seconds of a long sweep.
 
     Returns a row a value: split, layer, bn_mode, classes, metric, value, and the reason where the value is missing
-    (collapse.metrics.names says what each metric is). Raises ValueError, naming the argument, for whatever can not be
+    (collapse.metrics.entries says what each metric is). Raises ValueError, naming the argument, for whatever can not be
     measured as it is: a model without a classifier or with several, layers that do not exist, are not called or are
     called twice, labels that are no classes, values that are not finite, a loader that is empty, can be run through
     once only, or gives other samples each time.

@@ -12,7 +12,7 @@ from collapse.claims.language import Claim
 from collapse.claims.places import check_places
 from collapse.data import drawn
 from collapse.grid import AXES, Axes, fields
-from collapse.metrics.names import METRICS
+from collapse.metrics.entries import METRICS, OF_IMAGES
 from collapse.recipe import Protocol
 from collapse.strict import ConfigError, ConfigModel, check_choice, meanings, read_yaml, validate
 from collapse.theory.entries import PREDICTIONS, SOLVERS
@@ -140,7 +140,7 @@ class Table(Content):
         for axis in self.axes:
             check_choice("axis of a table of draws", axis, drawn.Subset.model_fields)
         for name, column in self.columns.items():
-            check_choice(f"metric of a table of draws, in column {name},", column.metric, drawn.METRICS)
+            check_choice(f"metric of a table of draws, in column {name},", column.metric, OF_IMAGES)
             if column.model_fields_set != {"metric"}:
                 raise ValueError(f"column {name} of a table of draws names a metric, and nothing else")
         if self.each or self.best or self.predictions or self.inside:

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from collapse.claims.language import Claim, Condition, Published
 from collapse.config import Config
 from collapse.data.drawn import Subset
-from collapse.metrics.names import METRICS
+from collapse.metrics.entries import METRICS
 from collapse.models.entries import NETWORKS
 from collapse.models.options import NetworkOptions
 from collapse.paper import Best, Column, Figure, Paper, Prediction, Scale, Table
@@ -127,7 +127,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def metrics() -> str:
     """Every metric by its name."""
-    return markdown(["metric", "what it is"], [[f"`{name}`", meaning] for name, meaning in METRICS.items()])
+    return markdown(["metric", "what it is"], [[f"`{name}`", metric.meaning] for name, metric in METRICS.items()])
 
 
 TABLES = {

@@ -8,9 +8,6 @@ from collapse.data.entries import DATASETS
 from collapse.recipe import check_channels
 from collapse.strict import ConfigModel, check_choice
 
-# What can be measured on images alone: metrics of a layer that need no network's answer.
-METRICS = ("separation", "nc1", "nc1_sample_mean", "nc1_sum")
-
 
 class Subset(ConfigModel):
     """How a subset is drawn from a dataset's train split, and its images prepared."""

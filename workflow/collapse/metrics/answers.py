@@ -11,6 +11,11 @@ def fraction(part: np.ndarray, count: np.ndarray) -> float:
     return float(part.sum() / count.sum())
 
 
+def complement(part: np.ndarray, count: np.ndarray) -> float:
+    """1 - fraction."""
+    return 1 - fraction(part, count)
+
+
 def calibration_error(count: np.ndarray, correct: np.ndarray, confidence: np.ndarray) -> float:
     """Expected calibration error: sum over bins of |right answers - summed confidence| / n. Guo et al. 2017.
 

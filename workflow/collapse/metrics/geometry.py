@@ -10,6 +10,7 @@ from scipy.spatial.distance import pdist
 
 from collapse.metrics.undefined import need, need_rows
 
+Kernel = Literal["log", "riesz", "distance"]
 COINCIDENT = 1e-12  # relative to the vectors: a distance or a length below it is rounding
 
 
@@ -108,7 +109,7 @@ def row_sum(rows: np.ndarray) -> float:
     return float(np.linalg.norm(rows.sum(0)) / size)
 
 
-def uniformity(rows: np.ndarray, kernel: Literal["log", "riesz", "distance"] = "log") -> tuple[float, float]:
+def uniformity(rows: np.ndarray, kernel: Kernel = "log") -> tuple[float, float]:
     """Hyperspherical uniformity: mean and variance over pairs of a kernel of the distance of directions.
 
     kernel log: log(1/||u - v||); riesz: 1/||u - v||; distance: ||u - v||. Liu et al. 2023 (GNC2).
@@ -119,3 +120,13 @@ def uniformity(rows: np.ndarray, kernel: Literal["log", "riesz", "distance"] = "
     need((distances > COINCIDENT).all(), "two vectors have the same direction")
     values = -np.log(distances) if kernel == "log" else 1 / distances
     return float(values.mean()), float(values.var())
+
+
+def uniformity_mean(rows: np.ndarray, kernel: Kernel) -> float:
+    """The mean of `uniformity`."""
+    return uniformity(rows, kernel)[0]
+
+
+def uniformity_variance(rows: np.ndarray, kernel: Kernel) -> float:
+    """The variance of `uniformity`."""
+    return uniformity(rows, kernel)[1]

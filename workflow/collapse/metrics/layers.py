@@ -35,6 +35,11 @@ def decay(separations: np.ndarray) -> Decay:
     return Decay(float(np.exp(slope)), float(r), float(r**2), float(error))
 
 
+def decay_value(separations: np.ndarray, value: str) -> float:
+    """One of the values of `decay`, by its name."""
+    return getattr(decay(separations), value)
+
+
 def two_segment_error(first: np.ndarray, second: np.ndarray) -> float:
     """Standard error of ln D about two lines fitted apart, to layers (L1,) and (L2,): comparable with Decay.error, as
     each line's two parameters are paid for. He & Su 2023: networks of two kinds of blocks. Raises Undefined as decay.

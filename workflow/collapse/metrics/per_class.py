@@ -1,36 +1,19 @@
-"""What there is of each class by itself."""
-
-from collections.abc import Iterator
+"""What there is of each class by itself: (K,), NaN where a class has no value."""
 
 import numpy as np
 
-from collapse.metrics.row import At, Row
-from collapse.metrics.variability import global_mean
 
-NO_SAMPLE = "no samples of this class"
-
-
-def classifier_class_rows(weight: np.ndarray) -> Iterator[Row]:
-    """Norm of each row of the classifier (K, d)."""
-    for c, norm in enumerate(np.linalg.norm(weight, axis=1)):
-        yield Row("-", "classifier", "-", str(c), "classifier_norm", float(norm))
+def norms(rows: np.ndarray) -> np.ndarray:
+    """Norm of each row (K, d)."""
+    return np.linalg.norm(rows, axis=1)
 
 
-def class_rows(found: dict[str, np.ndarray], weight: np.ndarray | None, at: At) -> Iterator[Row]:
-    """Of each class of a layer: norm of its mean and its variance; with the weights (K, d) behind the layer, the cosine
-    of mean and weights. Means are centred by the sample mean.
-    """
-    # Coordinates are means, turned: their norms are the same.
-    centred = found["coordinates"] - global_mean(found["coordinates"], found["count"])
-    columns = {
-        "class_mean_norm": (np.linalg.norm(centred, axis=1), NO_SAMPLE),
-        "class_variance": (np.where(found["count"] > 1, found["trace"], np.nan), "fewer than 2 samples of this class"),
-    }
-    if weight is not None and "mean" in found:
-        means = found["mean"] - global_mean(found["mean"], found["count"])
-        sizes = np.linalg.norm(means, axis=1) * np.linalg.norm(weight, axis=1)
-        cosines = np.divide((weight * means).sum(1), sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
-        columns["mean_classifier_cosine"] = cosines, "a class without samples, or a vector is zero"
-    for name, (values, reason) in columns.items():
-        for c, value in enumerate(values.tolist()):
-            yield Row(*at._replace(classes=str(c)), name, value, reason if np.isnan(value) else "")
+def variances(trace: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Mean squared distance of a class's samples to their mean, `trace` (K,), of classes of two samples or more."""
+    return np.where(count > 1, trace, np.nan)
+
+
+def cosines(weights: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Cosine of each row of weights (K, d) and means (K, d)."""
+    sizes = np.linalg.norm(means, axis=1) * np.linalg.norm(weights, axis=1)
+    return np.divide((weights * means).sum(1), sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)

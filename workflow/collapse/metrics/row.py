@@ -1,13 +1,12 @@
 """One value of a table of metrics, and where it belongs."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from collapse.metrics.metric import Metric
 from collapse.metrics.undefined import Undefined
-
-Metric = Callable[..., float]
 
 
 class Row(NamedTuple):
@@ -34,15 +33,21 @@ class At(NamedTuple):
     bn_mode: str
     classes: str = "all"
 
-    def row(self, name: str, metric: Metric, *arguments: object) -> Row:
-        """Row of a metric of these arguments; NaN with its reason where it is undefined, or beyond float64."""
+    def row(self, name: str, metric: Metric, given: Mapping[str, Any]) -> Row:
+        """Row of a metric of what is given by name; NaN with its reason where it is undefined, or beyond float64."""
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                value = metric(*arguments)
+                value = metric(given)
         except Undefined as undefined:
             return Row(*self, name, np.nan, str(undefined))
         return Row(*self, name, value) if np.isfinite(value) else Row(*self, name, np.nan, "beyond float64")
 
-    def rows(self, metrics: dict[str, Metric], *arguments: object) -> Iterator[Row]:
-        """Rows of several metrics of the same arguments."""
-        return (self.row(name, metric, *arguments) for name, metric in metrics.items())
+    def rows(self, metrics: Mapping[str, Metric], given: Mapping[str, Any]) -> Iterator[Row]:
+        """Rows of those of the metrics that apply to what is given by name."""
+        return (self.row(name, metric, given) for name, metric in metrics.items() if metric.applies(given))
+
+    def class_rows(self, metrics: Mapping[str, Metric], given: Mapping[str, Any]) -> Iterator[Row]:
+        """Rows of each class, of metrics that give a value (K,) for each; NaN with its reason where there is none."""
+        for name, metric in metrics.items():
+            for c, value in enumerate(metric(given).tolist() if metric.applies(given) else ()):
+                yield Row(*self._replace(classes=str(c)), name, value, metric.missing if np.isnan(value) else "")

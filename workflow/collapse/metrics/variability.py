@@ -55,6 +55,11 @@ def nc1(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: i
     return ratio / present.sum()
 
 
+def nc1_sum(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int) -> float:
+    """Tr(Sigma_W Sigma_B^+): nc1 without the K, as the code of Papyan et al. 2020 has it."""
+    return nc1(coordinates, within, count, width) * (count > 0).sum()
+
+
 def separation(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int) -> float:
     """D = Tr(SS_w SS_b^+), SS_b = (1/n) sum_k n_k (mu_k - mu)(mu_k - mu)^T, mu the sample mean. He & Su 2023.
 
@@ -88,6 +93,11 @@ def nc1_quotient(coordinates: np.ndarray, trace: np.ndarray, count: np.ndarray) 
     need(total > 0, "all class means coincide")
     need_variability(count)
     return float(count[present] @ trace[present] / count.sum() / total)
+
+
+def rank_between(spectrum: np.ndarray) -> float:
+    """Rank of Sigma_B: of its eigenvalues, those that are not zero."""
+    return float(len(spectrum))
 
 
 def within_trace(trace: np.ndarray, count: np.ndarray) -> float:

@@ -1,6 +1,6 @@
 """Metrics of random subsets of a dataset, without a network."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -10,20 +10,10 @@ from collapse.data.entries import DATASETS
 from collapse.data.images import normalise
 from collapse.data.store import read_split
 from collapse.data.subsets import draw
-from collapse.metrics import variability
+from collapse.metrics.entries import OF_IMAGES
 from collapse.statistics.classes import class_statistics
 
 CPU = torch.device("cpu")
-
-# By name, of (coordinates, within, count, width) as collapse.metrics.variability takes them.
-METRICS: dict[str, Callable[..., float]] = {
-    "separation": variability.separation,
-    "nc1": variability.nc1,
-    "nc1_sample_mean": lambda *given: variability.nc1(*given, centre="sample"),
-    "nc1_sum": lambda coordinates, within, count, width: (
-        (count > 0).sum() * variability.nc1(coordinates, within, count, width)
-    ),
-}
 
 
 def measure_draws(
@@ -41,6 +31,7 @@ def measure_draws(
         if subset.input_channel is not None:
             pixels = pixels[:, subset.input_channel]
         measured = class_statistics(pixels, torch.from_numpy(labels[rows]), spec.num_classes)
-        given = measured.coordinates.numpy(), measured.within.numpy(), measured.count.numpy(), measured.mean.shape[1]
-        found.append({name: float(METRICS[name](*given)) for name in metrics})
+        given = {name: getattr(measured, name).numpy() for name in ("coordinates", "within", "count")}
+        given["width"] = measured.mean.shape[1]
+        found.append({name: float(OF_IMAGES[name](given)) for name in metrics})
     return found

@@ -1,0 +1,232 @@
+"""The metrics by name, without NumPy: an entry each, which planning, measuring and documentation read.
+
+To add one: its function in a file of this folder, and an entry here, in the dictionary that says of what it is measured
+and what there is to take. Rows of metrics.csv come in the order of the entries.
+"""
+
+from collapse.metrics.metric import Metric, renamed
+
+# A table, of two lines a metric.
+# fmt: off
+
+# Of `rows` (K, d): classifiers; the product of a linear head; class means, centred by the sample mean; and of each of
+# their groups of classes.
+ROWS = ("rows",)
+GEOMETRY = {
+    "cosine_mean": Metric("geometry:cosine_mean", ROWS,
+        "mean cosine over pairs (Fang et al. 2021, Figs 2, 4, 6)"),
+    "equiangularity": Metric("geometry:equiangularity", ROWS,
+        "standard deviation over pairs of the cosine (Papyan et al. 2020, Fig 3)"),
+    "equiangularity_unbiased": Metric("geometry:equiangularity", ROWS,
+        "the same with n - 1, n the ordered pairs (their code)", {"ddof": 1}),
+    "maximal_angle": Metric("geometry:maximal_angle", ROWS,
+        "mean over pairs of |cos + 1/(K-1)| (Papyan et al. 2020, Fig 4)"),
+    "equinorm": Metric("geometry:equinorm", ROWS,
+        "standard deviation over mean of the norms (Papyan et al. 2020, Fig 2)"),
+    "equinorm_unbiased": Metric("geometry:equinorm", ROWS,
+        "the same with n - 1 (their code)", {"ddof": 1}),
+}
+# Of class means, centred by their mean.
+CENTRED = renamed(GEOMETRY, "_class_centred", "{name} of means centred by their mean, not the sample mean")
+
+# Of each group of classifiers: `rows` (K, d); of each group of classes of a layer: `means` (K, d), `trace` (K,), and
+# the `centre` (d,) of all.
+WEIGHT_ENERGY = {
+    "energy": Metric("geometry:energy", ROWS,
+        "mean squared norm (Fang et al. 2021, E_W)"),
+}
+FEATURE_ENERGY = {
+    "energy": Metric("variability:feature_energy", ("means", "trace", "centre"),
+        "mean squared norm; of features, to the sample mean (Fang et al. 2021, E_W and E_H)"),
+}
+
+# Of `rows` as for GEOMETRY, but of all classes at once.
+SHAPE = {
+    "nc2": Metric("geometry:etf_distance", ROWS,
+        "distance of the Gram matrix from a simplex's (Zhu et al. 2021, NC2, of the classifier)"),
+    "effective_rank": Metric("geometry:effective_rank", ROWS,
+        "exp of the entropy of the singular values (Roy & Vetterli 2007)"),
+    "uniformity_log_mean": Metric("geometry:uniformity_mean", ROWS,
+        "mean over pairs of log(1/distance) of directions (Liu et al. 2023, GNC2)", {"kernel": "log"}),
+    "uniformity_log_variance": Metric("geometry:uniformity_variance", ROWS,
+        "variance of the same", {"kernel": "log"}),
+    "uniformity_riesz_mean": Metric("geometry:uniformity_mean", ROWS,
+        "mean over pairs of 1/distance of directions (Liu et al. 2023)", {"kernel": "riesz"}),
+    "uniformity_riesz_variance": Metric("geometry:uniformity_variance", ROWS,
+        "variance of the same", {"kernel": "riesz"}),
+    "uniformity_distance_mean": Metric("geometry:uniformity_mean", ROWS,
+        "mean over pairs of the distance of directions (Liu et al. 2023)", {"kernel": "distance"}),
+    "uniformity_distance_variance": Metric("geometry:uniformity_variance", ROWS,
+        "variance of the same", {"kernel": "distance"}),
+}
+# Of `rows`: classifiers, the product of a linear head, and class means that are not centred.
+ORTHOGONALITY = {
+    "nc2_orthogonal": Metric("geometry:orthogonal_distance", ROWS,
+        "distance of the Gram matrix from the identity's; of means as they are (Dang et al. 2023, NC2)"),
+}
+# Of `rows`: classifiers, and the product of a linear head.
+LINEAR_MAP = GEOMETRY | SHAPE | ORTHOGONALITY | {
+    "nc0": Metric("geometry:row_sum", ROWS,
+        "norm of the sum of the classifier's rows over its Frobenius norm"),
+}
+
+# Of a layer's statistics, as collapse.statistics.split names them.
+SCATTER = ("coordinates", "within", "count", "width")
+SPREAD = ("coordinates", "trace", "count")
+VARIABILITY = {
+    "nc1": Metric("variability:nc1", SCATTER,
+        "Tr(Sigma_W Sigma_B^+)/K, means centred by their mean (Papyan et al. 2020, Fig 6)"),
+    "nc1_sample_mean": Metric("variability:nc1", SCATTER,
+        "the same, means centred by the sample mean (code of Zhu, Dang, Nguyen et al.)", {"centre": "sample"}),
+    "nc1_sum": Metric("variability:nc1_sum", SCATTER,
+        "K times nc1 (authors' code of Papyan et al. 2020)"),
+    "separation": Metric("variability:separation", SCATTER,
+        "D = Tr(SS_w SS_b^+), classes weighted by their counts (He & Su 2023)"),
+    # Statistics of before it was measured lack what it takes.
+    "separation_fuzziness_unweighted": Metric(
+        "variability:separation_unweighted", ("coordinates", "within_unweighted", "count", "width"),
+        "D, classes weighted 1/K, about the sample mean (He & Su 2023, code)", optional=True),
+    "separation_principal": Metric("variability:separation", tuple(f"principal/{name}" for name in SCATTER),
+        "D of the first principal_components alone (code of He & Su 2023, residual networks)", optional=True),
+    "nc1_quotient": Metric("variability:nc1_quotient", SPREAD,
+        "Tr Sigma_W / Tr Sigma_B (Tirer & Bruna 2022)"),
+    "cdnv": Metric("variability:cdnv", SPREAD,
+        "class-distance normalised variance, mean over pairs (Galanti et al. 2022)"),
+    "within_trace": Metric("variability:within_trace", ("trace", "count"),
+        "Tr Sigma_W"),
+    "rank_between": Metric("variability:rank_between", ("spectrum",),
+        "rank of Sigma_B at tolerance 1e-10"),
+    "ncc_mismatch": Metric("answers:complement", ("agree", "count"),
+        "fraction whose nearest train class mean is not the network's answer (Papyan et al. 2020, Fig 7)",
+        optional=True),
+    "ncc_accuracy": Metric("answers:fraction", ("right", "count"),
+        "fraction whose nearest train class mean is that of their label"),
+}
+# Those that images alone have, without a network.
+OF_IMAGES = {name: metric for name, metric in VARIABILITY.items() if metric.takes == SCATTER}
+
+# Of the `weights` (K, d) behind a layer and its class means (K, d): `means` as they are, `centred` by the sample mean,
+# `class_centred` by their mean.
+DUALITY = {
+    "self_duality": Metric("duality:self_duality", ("weights", "centred"),
+        "squared distance of W/||W|| and M/||M||, M centred by the sample mean (Papyan et al. 2020, Fig 5)"),
+    "self_duality_class_centred": Metric("duality:self_duality", ("weights", "class_centred"),
+        "the same, M centred by the mean of the class means"),
+    "alignment_distance": Metric("duality:alignment_distance", ("weights", "centred"),
+        "the same as self_duality, not squared (Fang et al. 2021, code)"),
+    "alignment_distance_raw": Metric("duality:alignment_distance", ("weights", "means"),
+        "the same, M not centred (Dang et al. 2023, code)"),
+    "nc3": Metric("duality:simplex_duality", ("weights", "centred"),
+        "distance of W M^T from a simplex's Gram matrix, M centred by the sample mean (Zhu et al. 2021, NC3)"),
+    "nc3_orthogonal": Metric("duality:orthogonal_duality", ("weights", "means"),
+        "distance of W M^T from the identity, M not centred (Dang et al. 2023, NC3 without biases)"),
+    "uniform_duality": Metric("duality:uniform_duality", ("weights", "centred"),
+        "variance over classes of <w_c, m_c> (Wu & Papyan 2024, UNC3)"),
+    "uniform_duality_unbiased": Metric("duality:uniform_duality", ("weights", "centred"),
+        "the same with K - 1", {"ddof": 1}),
+}
+# Of the head's `weights` (K, d), multiplied, and `bias` (K,), and the sample `mean` (d,) of the features.
+BIAS = {
+    "nc4": Metric("duality:bias_collapse", ("weights", "bias", "mean"),
+        "||b + W mu||, mu the sample mean (Zhu et al. 2021, NC4)"),
+    "nc4_minus": Metric("duality:bias_collapse", ("weights", "bias", "mean"),
+        "||W mu - b|| (code of Nguyen et al. 2023)", {"sign": -1}),
+}
+# Of a deep linear head's `weights` (K, d), multiplied, class `means` (K, d), and `p` (K,) and `shift` of their optimum
+# (collapse.metrics.orthogonal_frame).
+OPTIMUM = {
+    "gof_nc2_w": Metric("orthogonal_frame:gof_nc2_w", ("weights", "p"),
+        "distance of P P^T from its optimum (Dang et al. 2023, NC2 of weights)"),
+    "gof_nc2_h": Metric("orthogonal_frame:gof_nc2_h", ("means", "p", "shift"),
+        "distance of H^T H from its optimum (NC2 of features)"),
+    "gof_nc3": Metric("orthogonal_frame:gof_nc3", ("weights", "means", "p", "shift"),
+        "distance of P H from its optimum (NC3)"),
+    "gof_alignment": Metric("orthogonal_frame:gof_alignment", ("weights", "means", "p", "shift"),
+        "distance of P from its optimum given H (NC3)"),
+    "gof_ratio": Metric("orthogonal_frame:gof_ratio", ("weights", "means", "p", "shift"),
+        "distance of the squared norms' ratios from their optimum (NC3)"),
+}
+OPTIMUM_AS_CODED = renamed(OPTIMUM, "_code", "{meaning}, at the decays as the code takes them")
+
+# Of what the network answers, `right`, `loss` and `count` (K,) of a group of classes or of one.
+ACCURACY = {
+    "accuracy": Metric("answers:fraction", ("correct", "count"),
+        "fraction of right answers"),
+}
+ANSWERS = ACCURACY | {
+    "loss": Metric("answers:fraction", ("loss", "count"),
+        "mean cross-entropy"),
+}
+# Of samples, right ones and summed confidence (B,) by bins of confidence.
+CALIBRATION = {
+    "calibration_error": Metric("answers:calibration_error", ("bin_count", "bin_correct", "bin_confidence"),
+        "expected calibration error, 15 equal bins of the largest softmax probability"),
+}
+
+# Of samples whose label was changed (collapse.statistics.split.corruption), `means` (K, d) of the test split, and the
+# number of all train `samples`.
+CORRUPTION = {
+    "memorization": Metric("memorization:memorization", ("distance_test", "count"),
+        "sum of distances of changed samples to their true class' test mean (Nguyen et al. 2023)"),
+    "memorization_clean": Metric("memorization:memorization", ("distance_clean", "count"),
+        "the same, to the mean of its unchanged train samples (code of Nguyen et al. 2023)"),
+    "memorization_relative": Metric("memorization:relative_memorization", ("distance_test", "count", "means"),
+        "mean distance of changed samples over that of test class means"),
+    "memorization_fraction": Metric("memorization:memorized_fraction", ("distance_test", "count", "means", "samples"),
+        "memorization over that distance and the number of train samples"),
+    "corruption_bias": Metric("memorization:corruption_bias", ("pull", "count"),
+        "where changed samples lie between their true class (0) and their label's (1)"),
+}
+
+# Of `separations` (L,) of the measured layers, in order; of the `first` up to the middle one, and the `second` from it.
+DECAY = {
+    "decay_ratio": Metric("layers:decay_value", ("separations",),
+        "rho of ln D = a + l ln rho over the measured layers (He & Su 2023)", {"value": "ratio"}),
+    "decay_r": Metric("layers:decay_value", ("separations",),
+        "Pearson's r of that fit", {"value": "r"}),
+    "decay_r2": Metric("layers:decay_value", ("separations",),
+        "its R^2", {"value": "r2"}),
+    "decay_error": Metric("layers:decay_value", ("separations",),
+        "its standard error: the root of the squared residuals' sum over the degrees of freedom", {"value": "error"}),
+    "decay_ratio_first": Metric("layers:decay_value", ("first",),
+        "rho of the first of two lines, fitted apart, that share the middle measured layer", {"value": "ratio"}),
+    "decay_ratio_second": Metric("layers:decay_value", ("second",),
+        "rho of the second", {"value": "ratio"}),
+    "decay_error_two": Metric("layers:two_segment_error", ("first", "second"),
+        "standard error of the two"),
+}
+# By the metric of a layer whose decay it is.
+DECAYS = {
+    "separation": DECAY,
+    "separation_principal": renamed(DECAY, "_principal", "{meaning}, of separation_principal"),
+}
+
+# Of each class: class means (K, d), `centred` by the sample mean, `trace` and `count` (K,), and the `weights` (K, d)
+# behind the layer.
+OF_CLASSES = {
+    "class_mean_norm": Metric("per_class:norms", ("centred",),
+        "norm of a class's mean, centred by the sample mean", missing="no samples of this class"),
+    "class_variance": Metric("per_class:variances", ("trace", "count"),
+        "mean squared distance of a class's samples to their mean", missing="fewer than 2 samples of this class"),
+    "mean_classifier_cosine": Metric("per_class:cosines", ("weights", "centred_means"),
+        "cosine of a class's mean, centred by the sample mean, and its row of the classifier",
+        optional=True, missing="a class without samples, or a vector is zero"),
+}
+# Of each class's row of the classifier, `rows` (K, d).
+OF_CLASSIFIERS = {
+    "classifier_norm": Metric("per_class:norms", ROWS,
+        "norm of a class's row of the classifier"),
+}
+PER_CLASS = OF_CLASSES | OF_CLASSIFIERS
+
+# Of class `means` (K, d), and the mean `other` (d,) of other data.
+OTHER_DATA = {
+    "ood_orthogonality": Metric("duality:ood_orthogonality", ("means", "other"),
+        "mean |cos(mu_c, mu_OOD)|, means not centred (Ammar et al. 2024, NC5)"),
+}
+
+METRICS = (
+    LINEAR_MAP | WEIGHT_ENERGY | FEATURE_ENERGY | VARIABILITY | CENTRED | DUALITY | BIAS | OPTIMUM | OPTIMUM_AS_CODED
+    | ANSWERS | CALIBRATION | CORRUPTION | DECAYS["separation"] | DECAYS["separation_principal"] | PER_CLASS
+    | OTHER_DATA
+)
