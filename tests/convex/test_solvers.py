@@ -1,8 +1,15 @@
+from pkgutil import resolve_name
+
 import numpy as np
 
+from collapse.theory.entries import PREDICTIONS, SOLVERS
 from collapse.theory.solvers import RATIOS, layer_peeled_sweep, layer_peeled_thresholds
 
 SETTINGS = [{"k_major": 7, "k_minor": 3, "e_h": 5, "e_w": 1}, {"k_major": 5, "k_minor": 5, "e_h": 2.5, "e_w": 2}]
+
+
+def test_the_code_of_an_entry_is_there():
+    assert all(callable(resolve_name(entry.function)) for entry in (SOLVERS | PREDICTIONS).values())
 
 
 def test_the_sweep_has_a_row_for_each_setting_and_ratio():

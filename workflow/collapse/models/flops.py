@@ -7,7 +7,16 @@ forward pass in each convolution and dense layer, in order, with the name of the
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from collapse.models.options import DensenetOptions, GresnetOptions, MlpOptions, NetworkOptions, ResnetOptions
+from collapse.models.options import (
+    ConvnetOptions,
+    DensenetOptions,
+    GresnetOptions,
+    MlpOptions,
+    NetworkOptions,
+    ResnetOptions,
+    TiledOptions,
+    VggOptions,
+)
 from collapse.models.shape import Shape
 
 Products = list[tuple[str, int]]
@@ -47,7 +56,7 @@ def dense(widths: Sequence[int]) -> Products:
     return [(f"fc{i}", a * b) for i, (a, b) in enumerate(pairwise(widths), start=1)]
 
 
-def vgg(shape: Shape, options: NetworkOptions, plan: Plan) -> Products:
+def vgg(shape: Shape, options: VggOptions | ConvnetOptions, plan: Plan) -> Products:
     """VGG, and whatever else is 3x3 convolutions, 2x2 pools and dense layers."""
     products, channels, size = convolutions(shape.channels, shape.image_size, plan)
     hidden = options.dense_widths
@@ -55,7 +64,7 @@ def vgg(shape: Shape, options: NetworkOptions, plan: Plan) -> Products:
     return with_head(products, hidden[-1] if hidden else channels, shape, options)
 
 
-def tiled(shape: Shape, options: NetworkOptions, times: int, plan: Plan, pool: tuple[int, int, int]) -> Products:
+def tiled(shape: Shape, options: TiledOptions, times: int, plan: Plan, pool: tuple[int, int, int]) -> Products:
     """5x5 convolutions on tiled images."""
     products, channels, size = convolutions(times * shape.channels, shape.image_size, plan, kernel=5, pool=pool)
     return with_head([*products, *dense([channels * size**2, 4096, 4096])], 4096, shape, options)
