@@ -1,17 +1,5 @@
 # Metrics to tidy tables, tables to figures.
 
-import hashlib
-
-
-def script_sha256(paper, figure):
-    """Checksum of a figure's script."""
-    path = ROOT / "workflow" / "figures" / paper / f"{figure}.py"
-    if not path.exists():
-        raise WorkflowError(
-            f"{path} is missing: every figure of config/papers/{paper}.yaml needs one, with draw(table)"
-        )
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
 
 rule tabulate:
     input:
