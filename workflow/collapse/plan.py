@@ -114,7 +114,7 @@ class Plan:
     def draws_spec(self, name: str) -> DrawsSpec:
         """What the script that makes a table of draws has to know."""
         table = self.paper.tables[name]
-        return DrawsSpec(points=self.subsets[name], seeds=tuple(range(table.draws)), **_content(table))
+        return DrawsSpec(points=self.subsets[name], seeds=tuple(range(table.draws or 0)), **_content(table))
 
 
 def _content(table: Table) -> dict[str, Any]:

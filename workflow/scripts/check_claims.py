@@ -20,8 +20,8 @@ if __name__ == "__main__":
     tables = dict(zip(args.spec.axes, map(pd.read_csv, args.tables), strict=True))
     verdicts = check_all(args.spec, tables)
     verdicts.to_csv(args.out, index=False)
-    for row in verdicts.itertuples():
-        measured = f" ({row.ours:.3g}, wanted {row.condition}, n = {row.n})" if row.ours != "" else ""
-        print(f"{row.verdict:>12}: {row.statement}{measured}")
-        if row.reason:
-            print(f"{'':>14}{row.reason}")
+    for row in verdicts.to_dict("records"):
+        measured = f" ({row['ours']:.3g}, wanted {row['condition']}, n = {row['n']})" if row["ours"] != "" else ""
+        print(f"{row['verdict']:>12}: {row['statement']}{measured}")
+        if row["reason"]:
+            print(f"{'':>14}{row['reason']}")

@@ -63,7 +63,7 @@ def check(
 def panels_of(values: pd.DataFrame) -> list[Panel]:
     """The panels of a quantity, each named by those of its axes that tell panels apart."""
     axes = [axis for axis in values if axis not in ("seed", "value", "reason")]
-    told = [axis for axis in axes if values[axis].nunique(dropna=False) > 1]
+    told = [axis for axis in axes if len(values[axis].unique()) > 1]
     parts = values.groupby(axes, dropna=False, sort=False) if axes else [((), values)]
     return [
         Panel(
