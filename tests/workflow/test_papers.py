@@ -1,8 +1,12 @@
 """Papers' files: what they say, and what is wrong with a wrong one."""
 
+import json
+import re
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from collapse.cost import worth_a_gpu
 from collapse.grid import variant_name
@@ -11,7 +15,8 @@ from collapse.plan import Plan
 from collapse.recipe import Imbalance, Recipe, Seeds
 from collapse.strict import ConfigError, validate
 
-PAPERS = sorted((Path(__file__).parents[2] / "config" / "papers").glob("*.yaml"))
+CONFIG = Path(__file__).parents[2] / "config"
+PAPERS = sorted((CONFIG / "papers").glob("*.yaml"))
 PAPER = next(path for path in PAPERS if path.stem == "layer_peeled")
 SEEDS = (0, 1, 2)
 PROTOCOL = {"learning_rate": 0.1, "weight_decay": 0, "batch_size": 60, "epochs": 2}
@@ -73,6 +78,17 @@ def test_every_paper_has_its_scales_its_figure_scripts_and_claims_that_can_be_ch
     assert {script.stem for script in scripts.glob("*.py")} == set(paper.figures)
     checked = [claim for figure in paper.figures for claim in plans[0].claims_spec(figure).claims]
     assert sorted(checked) == sorted(paper.claims)
+
+
+@pytest.mark.parametrize("path", [*PAPERS, CONFIG / "config.yaml"], ids=lambda path: path.stem)
+def test_a_file_names_its_schema_and_keeps_to_it_and_a_mistake_does_not(path):
+    """What an editor shows while a file is written."""
+    text = path.read_text()
+    schema = path.parent / re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)[1]
+    checker = jsonschema.Draft202012Validator(json.loads(schema.read_text()))
+    data = yaml.safe_load(text)
+    assert not list(checker.iter_errors(json.loads(json.dumps(data))))
+    assert list(checker.iter_errors(data | {"scal": 1}))
 
 
 EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from collapse.strict import ConfigModel
 
@@ -18,7 +18,13 @@ def _number(value: Any) -> Any:
     return float(Fraction(value)) if isinstance(value, str) and "/" in value else value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
+Number = Annotated[
+    float,
+    BeforeValidator(_number),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^(-?[0-9]+/[0-9]+|-?inf)$"}]}, mode="validation"
+    ),
+]
 
 
 class Interval(NamedTuple):
