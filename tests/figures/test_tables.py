@@ -250,9 +250,9 @@ def test_the_best_value_of_an_axis_is_chosen_by_each_column_over_the_seeds(runs)
     assert set(failed.cos_minor_n) == {0}
 
 
-def test_labels_name_a_block_in_the_table_and_change_no_run(runs):
-    labelled = SPEC.grid.blocks[0] | {"labels": {"dataset": "handwriting", "oversampling": "none"}}
-    grid = SPEC.grid.model_copy(update={"blocks": (labelled,)})
+def test_rename_names_a_block_in_the_table_and_changes_no_run(runs):
+    renamed = SPEC.grid.blocks[0] | {"rename": {"dataset": "handwriting", "oversampling": "none"}}
+    grid = SPEC.grid.model_copy(update={"blocks": (renamed,)})
     spec = SPEC.model_copy(update={"grid": grid, "spread": False})
     table = summary(seeds_table(spec, runs), spec)
     assert set(table.dataset) == {"handwriting"}

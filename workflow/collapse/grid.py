@@ -26,6 +26,22 @@ SECTIONS: dict[str, list[type[BaseModel]]] = {
 AXES = {name: section for section, models in SECTIONS.items() for model in models for name in model.model_fields} | {
     name: "" for name in Recipe.model_fields if name not in (*SECTIONS, "seeds", "version")
 }
+# Axes and keys of blocks of an earlier version, and what they are called now.
+RENAMED = {"labels": "rename"} | {
+    old: new for models in SECTIONS.values() for model in models for old, new in model.RENAMED.items()
+}
+
+
+def check_axis(kind: str, name: str) -> str:
+    """Return `name` if it is an axis, else raise a ValueError that says what it is called now, or lists the axes."""
+    if name in RENAMED:
+        raise ValueError(f"{kind} {name} is now {RENAMED[name]}")
+    return check_choice(kind, name, sorted(AXES))
+
+
+def split(block: Axes) -> tuple[Axes, Axes]:
+    """The axes of a block, and under `rename` what its table calls some of them there."""
+    return {axis: value for axis, value in block.items() if axis != "rename"}, block.get("rename", {})
 
 
 def combinations(block: Axes) -> Iterator[Axes]:
@@ -47,7 +63,7 @@ def resolve(axes: Axes, protocol: Axes, source: str, changes: Axes | None = None
     }
     for name, value in axes.items():
         try:
-            section = AXES[check_choice("axis", name, sorted(AXES))]
+            section = AXES[check_axis("axis", name)]
         except ValueError as error:
             raise ConfigError(f"{source} can not be used:\n  {error}") from None
         (data[section] if section else data)[name] = value
@@ -110,7 +126,7 @@ class Point(NamedTuple):
 class Grid(ConfigModel):
     """The runs of one table: blocks of axes whose lists are multiplied out, on one protocol, at each seed.
 
-    `labels` in a block say what the table calls an axis there, as {optimizer: momentum} for sgd with momentum.
+    `rename` in a block says what the table calls an axis there, as {optimizer: momentum} for sgd with momentum.
     """
 
     blocks: tuple[Axes, ...]
@@ -123,10 +139,10 @@ class Grid(ConfigModel):
     def points(self) -> Iterator[Point]:
         """Every grid point; raises ConfigError for one that can not be run."""
         for block in self.blocks:
-            labels = block.get("labels", {})
-            for axes in combinations({axis: value for axis, value in block.items() if axis != "labels"}):
+            given, renamed = split(block)
+            for axes in combinations(given):
                 recipe = resolve(axes, self.protocol, self.source, self.changes)
-                yield Point(axes | labels, self._cell(recipe), recipe)
+                yield Point(axes | renamed, self._cell(recipe), recipe)
 
     def _cell(self, recipe: Recipe) -> str:
         """Folder of a recipe's seeds: dataset/model/variant, the variant template filled in.

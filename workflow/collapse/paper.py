@@ -1,6 +1,5 @@
 """A paper: one YAML file with its protocol, its tables and figures, its claims, and the grid of each scale."""
 
-import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from collapse.claims.language import Claim
 from collapse.claims.places import check_places
 from collapse.data import drawn
-from collapse.grid import AXES, Axes, fields
+from collapse.grid import Axes, check_axis, fields, split
 from collapse.metrics.names import METRICS
 from collapse.recipe import Protocol
 from collapse.strict import ConfigError, ConfigModel, check_choice, read_yaml, validate
@@ -122,7 +121,7 @@ class Table(Content):
             self._only_data()
         else:
             for axis in self.axes:
-                check_choice("axis", axis, sorted(AXES))
+                check_axis("axis", axis)
             if self.best:
                 check_choice("axis in best.along", self.best.along, self.axes)
                 if len(self.axes) < 2:
@@ -184,7 +183,7 @@ class Paper(ConfigModel):
     @model_validator(mode="after")
     def _consistent(self) -> "Paper":
         for axis in fields(self.variant):
-            check_choice("axis in variant", axis, sorted(AXES))
+            check_axis("axis in variant", axis)
         for kind, named in (("table", self.tables), ("figure", self.figures)):
             for name in named:
                 if not re.fullmatch(NAME, name):
@@ -198,14 +197,21 @@ class Paper(ConfigModel):
                 raise ValueError(f"claims.{name}: {error}") from None
         for name, scale in self.scales.items():
             for table, blocks in scale.tables.items():
-                axes = self.tables[check_choice(f"table in scales.{name}", table, self.tables)].axes
-                for label in itertools.chain.from_iterable(block.get("labels", {}) for block in blocks):
-                    check_choice(f"axis in labels of scales.{name}.tables.{table}", label, axes)
+                check_choice(f"table in scales.{name}", table, self.tables)
+                self._check_blocks(table, blocks, f"scales.{name}.tables.{table}")
             for key in scale.protocol:
                 check_choice(f"key in scales.{name}.protocol", key, Protocol.model_fields)
         for name, claim in self.claims.items():
             check_places(claim, self.tables[claim.table], self.grids_of(claim.table), f"claims.{name}")
         return self
+
+    def _check_blocks(self, name: str, blocks: tuple[Axes, ...], place: str) -> None:
+        table = self.tables[name]
+        for given, renamed in map(split, blocks):
+            for axis in renamed:
+                check_choice(f"axis in rename of {place}", axis, table.axes)
+            for axis in given if table.columns and not table.draws else ():
+                check_axis(f"axis in {place}", axis)
 
     def _check_claim(self, claim: Claim) -> None:
         figure = self.figures[check_choice("figure", claim.figure, self.figures)]
