@@ -19,7 +19,7 @@ def measured(**columns):
 
 def law(*variants, **common):
     """Tables of D and of its fit for each variant; the last one's runs diverged, where there are two."""
-    axes = {"dataset": "digits", "model": "mlp", "depth": 4, "learning_rate": 0.1, "activation": "relu"}
+    axes = {"dataset": "digits", "model": "mlp", "layers": 4, "learning_rate": 0.1, "activation": "relu"}
     axes |= {"batch_norm": True} | common
     table, fit = [], []
     for i, variant in enumerate(variants or [{}]):
@@ -65,7 +65,7 @@ TABLES = {
     "equi_separation/shape": law(hidden="narrow to wide"),
     "equi_separation/cnn": law(),
     "equi_separation/out_of_sample": law({"frozen": True}, {"frozen": False}),
-    "equi_separation/best_depth": law({"depth": 3}, {"depth": 9}, chosen_by="held_out_accuracy")[1:],
+    "equi_separation/best_depth": law({"layers": 3}, {"layers": 9}, chosen_by="held_out_accuracy")[1:],
     **{f"equi_separation/{name}": law({"chosen_by": "held_out_accuracy"},
                                       {"chosen_by": "test_accuracy", "learning_rate": 0.3})
        for name in ("depth", "imbalance", "original")},

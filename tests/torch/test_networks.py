@@ -59,14 +59,14 @@ SPECIFIED = [
     ("resnet18", COLOUR, {"stem": "imagenet"}, 11_181_642, 512),
     ("resnet18", COLOUR, {"stem": "imagenet", "feature_dim": "num_classes"}, 8_867_542, 10),
     # Equi-separation (He & Su 2023): GFNN at h = 100, L = 2, 6, 18, with L + 1 hidden layers.
-    ("mlp", RESIZED, {"width": 100, "depth": 3}, 31_910, 100),
-    ("mlp", RESIZED, {"width": 100, "depth": 7}, 73_110, 100),
-    ("mlp", RESIZED, {"width": 100, "depth": 19}, 196_710, 100),
+    ("mlp", RESIZED, {"width": 100, "layers": 4}, 31_910, 100),
+    ("mlp", RESIZED, {"width": 100, "layers": 8}, 73_110, 100),
+    ("mlp", RESIZED, {"width": 100, "layers": 20}, 196_710, 100),
     ("gresnet", GREY, {}, 8 * (9 * 64 + 16) + 81_930, 8192),
     ("gresnet", GREY, {"block": "bottleneck"}, 12 * (25 * 64 + 16) + 81_930, 8192),
     ("gresnet", GREY, {"block": "mixed"}, 6 * (25 * 64 + 16) + 4 * (9 * 64 + 16) + 81_930, 8192),
     # Memorization-dilation (Nguyen et al. 2023): 9 layers of width 2048, two classes.
-    ("mlp", Shape(3, 32, 2), {"width": 2048, "depth": 8, "feature_dim": "num_classes"}, 35_704_844, 2),
+    ("mlp", Shape(3, 32, 2), {"width": 2048, "layers": 9, "feature_dim": "num_classes"}, 35_704_844, 2),
     # Papyan et al. 2020: DenseNet 15.3M and dimension 1734, dimension 448; Huang et al. 2017: 1.0M for the latter.
     ("densenet250", COLOUR, {}, 15_324_406, 1734),
     ("densenet40", COLOUR, {}, 1_019_722, 448),
@@ -236,7 +236,7 @@ def test_he_initialisation_keeps_the_scale_of_a_deep_network_without_batch_norm(
     images = torch.randn(100, 1, 10, 10)
     scale = {}
     for kind in ("default", "he"):
-        network = make("mlp", RESIZED, width=100, depth=19, batch_norm=False, initialisation=kind)
+        network = make("mlp", RESIZED, width=100, layers=20, batch_norm=False, initialisation=kind)
         activations = outputs(network, images)
         first, last = (activations[layer].var(0).mean().item() for layer in ("fc1", "fc19"))
         scale[kind] = last / first
@@ -251,7 +251,7 @@ def kinds(network: nn.Module, layer: str) -> list[type]:
 
 
 def test_equi_separation_networks_measure_the_pixels_and_every_hidden_layer():
-    network = make("mlp", RESIZED, width=100, depth=7).eval()
+    network = make("mlp", RESIZED, width=100, layers=8).eval()
     assert network.measured == ("flatten", *(f"fc{i}" for i in range(1, 8)))
     images = torch.randn(3, 1, 10, 10)
     assert torch.equal(outputs(network, images)["flatten"], images.flatten(1))
@@ -285,7 +285,7 @@ def is_orthogonal(weight: torch.Tensor) -> bool:
 )
 def test_deep_linear_perceptron(variant, hidden, features):
     """Dang et al. 2023 (code): signed features behind the six hidden layers, then M bias-free orthogonal layers."""
-    options = {"width": 32, "depth": 6, "linear_layers": 3, "classifier_bias": False, "initialisation": "orthogonal"}
+    options = {"width": 32, "layers": 7, "linear_layers": 3, "classifier_bias": False, "initialisation": "orthogonal"}
     network = make("mlp", GREY, **options, **variant)
     assert kinds(network, "fc6") == [nn.Linear, nn.ReLU, nn.BatchNorm1d][: 3 if "feature_batch_norm" in variant else 2]
     assert [is_orthogonal(network.layers[f"fc{i}"][0].weight) for i in range(1, 7)] == [

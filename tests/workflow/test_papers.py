@@ -1,5 +1,6 @@
 """Papers' files: what they say, and what is wrong with a wrong one."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -86,11 +87,15 @@ EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation"
         ("batch_norm: true}", "batch_norm: yess}", "has batch_norm yess, at any scale; valid: False, True"),
         ("chosen_by: held_out_accuracy", "chosen_by: train_accuracy", "valid: held_out_accuracy, test_accuracy"),
         ("epoch: 0}", "epoch: 599}", "claims.epochs_initial: no grid of epochs_fit has epoch 599, at any scale"),
-        ("rename: {optimizer: momentum,", "labels: {optimizer: momentum,",
+        ("rename: {optimizer: momentum}", "labels: {optimizer: momentum}",
          "axis in scales.demo.tables.fig1 labels is now rename"),
         ("compare: {frozen: [false, true]}", "across: frozen\n    reduce: change", "across frozen has no order"),
-        ("where: {bn_mode: train, chosen_by: held_out_accuracy}\n    across: depth",
-         "where: {bn_mode: train, learning_rate: max}\n    across: depth", "unknown axis of depth_fit 'learning_rate'"),
+        ("where: {bn_mode: train, chosen_by: held_out_accuracy}\n    across: layers",
+         "where: {bn_mode: train, learning_rate: max}\n    across: layers",
+         "unknown axis of depth_fit 'learning_rate'"),
+        ("layers: [4, 8, 20]", "depth: [3, 7, 19]",
+         "axis in scales.demo.tables.imbalance depth is now layers, which counts the classifier too: 8 for depth: 7"),
+        ("depth-{hidden_layers}_", "depth-{depth}_", "axis in variant depth is now layers"),
         ("draws: 50", "draws: 50\n    each: [layer]", "a table of draws has no network: no each"),
         ("separation: {metric: separation}", "separation: {metric: accuracy}", "unknown metric of a table of draws"),
         ("separation: {metric: separation}", "separation: {metric: nc1, split: test}", "names a metric, and nothing"),
@@ -116,9 +121,10 @@ def test_published_learning_rates_of_the_law():
     plan = Plan(load_paper(EQUI_SEPARATION), "paper", SEEDS)
 
     def rates(table):
+        points = [(point.axes, point.recipe.options(), point.recipe.protocol) for point in plan.grids[table].points()]
         return {
-            (point.recipe.options().depth + 1, point.axes.get("optimizer", "sgd")): point.recipe.protocol.learning_rate
-            for point in plan.grids[table].points()
+            (options.layers, axes.get("optimizer", protocol.optimizer)): protocol.learning_rate
+            for axes, options, protocol in points
         }
 
     assert rates("fig1") == {
@@ -174,7 +180,7 @@ def test_the_published_protocol_is_untouched_at_paper_scale():
 def test_a_recipe_round_trips_through_json():
     for recipe in Plan(load_paper(PAPER), "paper", SEEDS).recipes.values():
         assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
-        assert Recipe.model_validate_json(recipe.identity()) == recipe
+        assert Recipe.recorded(json.loads(recipe.identity())) == recipe
 
 
 def test_the_users_changes_win_over_a_grids_own_axes():
@@ -184,8 +190,8 @@ def test_the_users_changes_win_over_a_grids_own_axes():
 
 
 def test_a_variant_names_what_applies():
-    template = "depth-{depth}_norm-{batch_norm}_hidden-{hidden}_rate-{learning_rate}"
-    assert variant_name(template, recipe(architecture={"depth": 7})) == "depth-7_norm-True_rate-0.1"
+    template = "depth-{hidden_layers}_norm-{batch_norm}_hidden-{hidden}_rate-{learning_rate}"
+    assert variant_name(template, recipe(architecture={"layers": 8})) == "depth-7_norm-True_rate-0.1"
     shaped = recipe(architecture={"hidden": [100, 500], "batch_norm": False})
     assert variant_name(template, shaped) == "depth-2_norm-False_hidden-100-500_rate-0.1"
     assert variant_name(template, recipe(model="convnet")) == "rate-0.1"
@@ -203,6 +209,15 @@ def test_a_recipe_is_known_by_its_version_and_by_what_is_not_default():
     assert "smoothing" not in plain.identity()
     assert plain.sha256() != recipe(architecture={"width": 64}).sha256()
     assert plain.sha256() != plain.at_seed(1).sha256()
+
+
+def test_a_recipe_of_an_earlier_version_is_read_and_is_known_again():
+    """Its runs are not made anew: the identity is what it was when a recipe named its hidden layers' number depth."""
+    deep = recipe(architecture={"layers": 8})
+    assert json.loads(deep.identity())["architecture"] == {"depth": 7}
+    old = deep.model_dump(mode="json")
+    old["architecture"]["depth"] = old["architecture"].pop("layers") - 1
+    assert Recipe.recorded(old) == Recipe.recorded(json.loads(deep.identity())) == deep
 
 
 def recipe(**changed):
@@ -246,6 +261,9 @@ def test_latent_classes_double_the_labels():
         ({"imbalance": {"counts": "all", "ratio": 7}}, "give counts or ratio, not both"),
         ({"labels": {"noise": 1.2}}, "labels.noise: Input should be less than or equal to 1"),
         ({"labels": {"nois": 0.2}}, "unknown key nois; valid keys: noise, latent, shuffled"),
+        ({"architecture": {"depth": 7}}, "depth is now layers, which counts the classifier too: 8 for depth: 7"),
+        ({"architecture": {"layers": 1}}, "greater than or equal to 2"),
+        ({"architecture": {"hidden": [30, 50], "layers": 4}}, "give hidden or layers, not both"),
         ({"architecture": {"widht": 3}}, "unknown key widht; valid keys: "),
         ({"architecture": {"norm_after_activation": True, "batch_norm": False}}, "norm_after_activation needs"),
         ({"model": "resnet18", "architecture": {"width": 3}}, "unknown key width; valid keys: "),
@@ -270,14 +288,14 @@ def test_a_recipe_that_can_not_be_run_says_why(changed, message):
 
 def test_widths_follow_from_the_hidden_layers():
     options = recipe(architecture={"hidden": [30, 50, 40]}).options()
-    assert (options.depth, options.width, options.widths()) == (3, 50, (30, 50, 40))
+    assert (options.layers, options.width, options.widths()) == (4, 50, (30, 50, 40))
 
 
 def test_narrow_perceptrons_are_not_worth_a_gpu():
     protocol = {"learning_rate": 0.1, "weight_decay": 0, "batch_size": 128, "epochs": 600}
     deep = {"dataset": "fashion_mnist", "imbalance": {"counts": [100] * 10}, "protocol": protocol}
-    assert not worth_a_gpu(recipe(**deep, architecture={"width": 100, "depth": 19}))
-    assert worth_a_gpu(recipe(**deep, architecture={"width": 1000, "depth": 19}))
+    assert not worth_a_gpu(recipe(**deep, architecture={"width": 100, "layers": 20}))
+    assert worth_a_gpu(recipe(**deep, architecture={"width": 1000, "layers": 20}))
     assert worth_a_gpu(recipe(**deep, model="resnet18"))
 
 

@@ -91,8 +91,12 @@ def subset_name(recipe: Recipe) -> str:
     return "_".join(f"{len(list(group))}x{count}" for count, group in itertools.groupby(recipe.class_counts()))
 
 
+# Beside the axes, what a folder may be named by: one for layers would have another name than the runs that are there.
+NAMED_BY = {"hidden_layers": lambda recipe: None if (layers := axis_value(recipe, "layers")) is None else layers - 1}
+
+
 def fields(template: str) -> list[str]:
-    """Axes that a path template names in braces."""
+    """Axes, and what else is in NAMED_BY, that a path template names in braces."""
     return [field for _, field, _, _ in string.Formatter().parse(template) if field]
 
 
@@ -102,7 +106,10 @@ def variant_name(template: str, recipe: Recipe) -> str:
     """
     parts = []
     for part in re.split(r"_(?![^{]*\})", template):
-        values = {axis: _in_a_name(axis_value(recipe, axis)) for axis in fields(part)}
+        values = {
+            field: _in_a_name(NAMED_BY[field](recipe) if field in NAMED_BY else axis_value(recipe, field))
+            for field in fields(part)
+        }
         if all(values.values()):
             parts.append(part.format(**values))
     return "_".join(parts)

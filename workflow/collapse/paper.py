@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from collapse.claims.language import Claim
 from collapse.claims.places import check_places
 from collapse.data import drawn
-from collapse.grid import Axes, check_axis, fields, split
+from collapse.grid import NAMED_BY, Axes, check_axis, fields, split
 from collapse.metrics.names import METRICS
 from collapse.recipe import Protocol
 from collapse.strict import ConfigError, ConfigModel, check_choice, read_yaml, validate
@@ -171,8 +171,9 @@ class Paper(ConfigModel):
     title: str = Field(description="title of the paper")
     reference: str = Field(description="authors, title, journal, arXiv")
     variant: str = Field(
-        description="name of a run's folder below dataset/model, with axes in braces; a part between underscores is "
-        "left out where its axis is null, empty, or no option of the network"
+        description="name of a run's folder below dataset/model, with axes in braces (and hidden_layers: layers of mlp "
+        "but for the classifier); a part between underscores is left out where its axis is null, empty, or no option "
+        "of the network"
     )
     protocol: Protocol = Field(description="the published protocol")
     tables: dict[str, Table] = Field(description="tables by name")
@@ -182,7 +183,7 @@ class Paper(ConfigModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Paper":
-        for axis in fields(self.variant):
+        for axis in set(fields(self.variant)) - set(NAMED_BY):
             check_axis("axis in variant", axis)
         for kind, named in (("table", self.tables), ("figure", self.figures)):
             for name in named:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from collapse.data.specs import DATASETS
+from collapse.former_names import former_options, present_options
 from collapse.models.options import OPTIONS, NetworkOptions
 from collapse.strict import ConfigModel, check_choice
 from collapse.training.schedule import measured_epochs
@@ -323,6 +324,11 @@ class Recipe(ConfigModel):
             )
         return self
 
+    @classmethod
+    def recorded(cls, data: dict[str, Any]) -> "Recipe":
+        """A recipe from the JSON of identity(), recipe.json or a file of statistics, of an earlier version too."""
+        return cls.model_validate(data | {"architecture": present_options(data["architecture"])})
+
     def at_seed(self, seed: int) -> "Recipe":
         """The same recipe with every source of chance at `seed`."""
         return self.model_copy(update={"seeds": Seeds.all(seed)})
@@ -354,10 +360,10 @@ class Recipe(ConfigModel):
         """What tells this recipe from every other, as JSON: version, and the values that are not defaults.
 
         A key that is added to a recipe later leaves earlier ones as they were, at its default. A default whose meaning
-        changes needs a new version.
+        changes needs a new version. Options go by the names of an earlier version, so that its runs are known again.
         """
         changed = self.model_dump(mode="json", exclude_defaults=True)
-        options = self.options().model_dump(mode="json", exclude_defaults=True)
+        options = former_options(self.options().model_dump(mode="json", exclude_defaults=True))
         return json.dumps(changed | {"architecture": options, "version": self.version}, sort_keys=True)
 
     def sha256(self) -> str:

@@ -1,6 +1,6 @@
 """The options of every network, without torch: the workflow validates a recipe before any job runs."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -41,10 +41,17 @@ class NetworkOptions(ConfigModel):
 class MlpOptions(NetworkOptions):
     """Options of the multilayer perceptrons."""
 
+    RENAMED: ClassVar = {"depth": "layers, which counts the classifier too: 8 for depth: 7"}
+
     width: PositiveInt = Field(128, description="width of the hidden layers")
-    depth: PositiveInt = Field(2, description="number of hidden layers, a feature_dim layer not counted")
+    layers: int = Field(
+        3,
+        ge=2,
+        description="layers as He & Su 2023 count them, the hidden ones and the classifier; those that feature_dim, "
+        "feature_linear and linear_layers add are not counted",
+    )
     hidden: tuple[PositiveInt, ...] | None = Field(
-        None, description="width of each hidden layer: depth is then their number, width the greatest"
+        None, description="width of each hidden layer: layers is then one more than they are, width the greatest"
     )
     feature_dim: FeatureDim = Field(None, description="dimension of the features, a last and narrow hidden layer")
     batch_norm: bool = Field(True, description="whether hidden layers have a batch norm")
@@ -65,7 +72,7 @@ class MlpOptions(NetworkOptions):
         hidden = data.get("hidden") if isinstance(data, dict) else None
         if not hidden or not all(isinstance(width, int) for width in hidden):
             return data
-        implied = {"width": max(hidden), "depth": len(hidden)}
+        implied = {"width": max(hidden), "layers": len(hidden) + 1}
         for key, value in implied.items():
             if data.get(key, value) != value:
                 raise ValueError(f"give hidden or {key}, not both")
@@ -81,7 +88,7 @@ class MlpOptions(NetworkOptions):
 
     def widths(self) -> tuple[int, ...]:
         """Width of each hidden layer, a feature_dim layer not counted."""
-        return (self.width,) * self.depth if self.hidden is None else self.hidden
+        return (self.width,) * (self.layers - 1) if self.hidden is None else self.hidden
 
     def declared_width(self, num_classes: int) -> int | None:
         """Dimension of the features; None where it is that of the images."""
