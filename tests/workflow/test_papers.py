@@ -49,7 +49,7 @@ FIRST = ("    ", "where", "across", "condition", "mean_over")
         ("mean_over: [ratio]", "over: [ratio]", "over is now mean_over"),
         ("_oversampling-{oversampling}", "", "two different runs are both called"),
         ("learning_rate: 0.1", "learning_rate: fast", "protocol.learning_rate: Input should be a valid number"),
-        ("model: mlp, k_major: 7", "model: mlp, classifier: simplex, width: 9, k_major: 7", "a simplex of 10 classes"),
+        ("model: mlp, k_major: 7", "model: mlp, classifier: fixed_etf, width: 9, k_major: 7", "a simplex of 10"),
         ("metric: cosine_mean", "metric: cosine", "unknown metric 'cosine'; valid choices: cosine_m"),
         ("title: \"Expl", "titel: \"Expl", "unknown key titel"),
     ],
@@ -211,13 +211,23 @@ def test_a_recipe_is_known_by_its_version_and_by_what_is_not_default():
     assert plain.sha256() != plain.at_seed(1).sha256()
 
 
-def test_a_recipe_of_an_earlier_version_is_read_and_is_known_again():
-    """Its runs are not made anew: the identity is what it was when a recipe named its hidden layers' number depth."""
-    deep = recipe(architecture={"layers": 8})
-    assert json.loads(deep.identity())["architecture"] == {"depth": 7}
-    old = deep.model_dump(mode="json")
-    old["architecture"]["depth"] = old["architecture"].pop("layers") - 1
-    assert Recipe.recorded(old) == Recipe.recorded(json.loads(deep.identity())) == deep
+@pytest.mark.parametrize(
+    ("model", "options", "former", "written"),
+    [
+        ("mlp", {}, {}, {"depth": 2, "classifier": "learned"}),
+        ("mlp", {"layers": 8}, {"depth": 7}, {"depth": 7, "hidden": None, "classifier": "learned"}),
+        ("mlp", {"hidden": [9, 5]}, {"hidden": [9, 5], "width": 9}, {"depth": 2, "hidden": [9, 5], "width": 9}),
+        ("vgg11", {"dense_layers": 2}, {}, {"head": "dense"}),
+        ("vgg11", {"dense_layers": 0}, {"head": "none"}, {"head": "none"}),
+        ("resnet18", {"classifier": "fixed_etf"}, {"classifier": "simplex"}, {"classifier": "simplex"}),
+    ],
+)
+def test_a_recipe_of_an_earlier_version_is_read_and_is_known_again(model, options, former, written):
+    """Its runs are not made anew: the identity is made of the names that options had."""
+    now = recipe(model=model, architecture=options)
+    assert json.loads(now.identity())["architecture"] == former
+    old = now.model_dump(mode="json") | {"architecture": written}
+    assert Recipe.recorded(old) == Recipe.recorded(json.loads(now.identity())) == now
 
 
 def recipe(**changed):
@@ -262,6 +272,8 @@ def test_latent_classes_double_the_labels():
         ({"labels": {"noise": 1.2}}, "labels.noise: Input should be less than or equal to 1"),
         ({"labels": {"nois": 0.2}}, "unknown key nois; valid keys: noise, latent, shuffled"),
         ({"architecture": {"depth": 7}}, "depth is now layers, which counts the classifier too: 8 for depth: 7"),
+        ({"architecture": {"classifier": "simplex"}}, "simplex is now fixed_etf"),
+        ({"model": "vgg11", "architecture": {"head": "none"}}, "head is now dense_layers: 2 for head: dense, 0 for"),
         ({"architecture": {"layers": 1}}, "greater than or equal to 2"),
         ({"architecture": {"hidden": [30, 50], "layers": 4}}, "give hidden or layers, not both"),
         ({"architecture": {"widht": 3}}, "unknown key widht; valid keys: "),

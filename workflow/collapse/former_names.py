@@ -15,6 +15,11 @@ def former_options(options: dict[str, Any]) -> dict[str, Any]:
     options = dict(options)
     if "layers" in options:
         options["depth"] = options.pop("layers") - 1
+    if options.get("dense_layers") == 0:
+        del options["dense_layers"]
+        options["head"] = "none"
+    if options.get("classifier") == "fixed_etf":
+        options["classifier"] = "simplex"
     return options
 
 
@@ -23,4 +28,8 @@ def present_options(options: dict[str, Any]) -> dict[str, Any]:
     options = dict(options)
     if "depth" in options:
         options["layers"] = options.pop("depth") + 1
+    if "head" in options:
+        options["dense_layers"] = {"dense": 2, "none": 0}[options.pop("head")]
+    if options.get("classifier") == "simplex":
+        options["classifier"] = "fixed_etf"
     return options

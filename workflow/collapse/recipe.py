@@ -313,7 +313,7 @@ class Recipe(ConfigModel):
             )
         options = self.options()
         width = options.declared_width(self.num_labels())
-        if options.classifier == "simplex" and width is not None and width < self.num_labels():
+        if options.classifier == "fixed_etf" and width is not None and width < self.num_labels():
             raise ValueError(f"a simplex of {self.num_labels()} classes needs features of that dimension, not {width}")
         # Every network has batch norm, but for perceptrons that are asked to do without.
         normed = getattr(options, "batch_norm", True) or options.feature_batch_norm

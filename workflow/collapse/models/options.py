@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from collapse.strict import ConfigModel
 
@@ -19,9 +19,9 @@ class NetworkOptions(ConfigModel):
         1, description="M, the layers of the linear head: M - 1 bias-free d x d layers, then the classifier"
     )
     classifier_bias: bool = Field(True, description="whether the classifier has a bias")
-    classifier: Literal["learned", "simplex"] = Field(
+    classifier: Literal["learned", "fixed_etf"] = Field(
         "learned",
-        description="simplex: the classifier's weight is a fixed simplex equiangular tight frame with unit-norm rows "
+        description="fixed_etf: the classifier's weight is a fixed simplex equiangular tight frame with unit-norm rows "
         "(Zhu et al. 2021); its bias still trains",
     )
     initialisation: Literal["default", "orthogonal", "he"] = Field(
@@ -31,6 +31,13 @@ class NetworkOptions(ConfigModel):
         "zero biases, and the linear head and the classifier PyTorch's own",
     )
     frozen: tuple[str, ...] = Field((), description="names of the layers whose parameters do not train")
+
+    @field_validator("classifier", mode="before")
+    @classmethod
+    def _renamed(cls, classifier: Any) -> Any:
+        if classifier == "simplex":
+            raise ValueError("simplex is now fixed_etf")
+        return classifier
 
     def declared_width(self, num_classes: int) -> int | None:
         """Dimension of the features where the options set it; None where the network does."""
@@ -102,8 +109,10 @@ class ConvnetOptions(NetworkOptions):
 class VggOptions(NetworkOptions):
     """Options of the VGGs."""
 
-    head: Literal["dense", "none"] = Field(
-        "dense", description="dense: two dense layers of width 4096; none: the average pool is the features"
+    RENAMED: ClassVar = {"head": "dense_layers: 2 for head: dense, 0 for head: none"}
+
+    dense_layers: NonNegativeInt = Field(
+        2, description="layers of width 4096 before the classifier; 0: the features are the average pool"
     )
 
 
