@@ -24,7 +24,7 @@ SPEC = TableSpec.model_validate(
             "variant": "majority-{k_major}_ratio-{ratio}",
             "source": "test",
         },
-        "axes": ["dataset", "k_major", "ratio", "oversampling"],
+        "key_columns": ["dataset", "k_major", "ratio", "oversampling"],
         "columns": {"cos_minor": {"metric": "cosine_mean", "layer": "classifier", "split": "-", "classes": "minority"}},
     }
 )
@@ -103,7 +103,7 @@ def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(runs):
                     for mode in ("eval", "train"):
                         value = 100 * epoch + 10 * i + (mode == "train")
                         file.write(f"{epoch},train,{layer},{mode},all,separation,{value},\n")
-    changed = {"each": ("epoch", "layer", "bn_mode"), "columns": {"d": Column(metric="separation")}}
+    changed = {"rows_per": ("epoch", "layer", "bn_mode"), "columns": {"d": Column(metric="separation")}}
     changed |= {"grid": measured(2)}
     spec = SPEC.model_copy(update=changed)
     table = summary(seeds_table(spec, runs), spec)
@@ -114,7 +114,7 @@ def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(runs):
     assert one.d_mean[2, 2, "eval"] == 230
     assert (one.d_n == 2).all()
     assert set(seeds_table(spec.model_copy(update={"grid": measured(1)}), runs).epoch) == {2}  # as the recipe asks
-    spec = spec.model_copy(update={"each": ("layer",)})
+    spec = spec.model_copy(update={"rows_per": ("layer",)})
     assert set(seeds_table(spec, runs).d) == {200, 220, 230}  # the last epoch, in eval mode
 
 
@@ -134,10 +134,10 @@ def test_a_run_that_diverged_has_no_value_at_the_end_and_says_why(runs):
     assert table.cos_minor_mean[7, 70] == pytest.approx(707)
     assert math.isnan(table.cos_minor_std[7, 70])
     for how in ({}, {"across": "ratio", "reduce": "change"}, {"mean_over": ["ratio"]}):
-        found = check("c", Claim.model_validate(CLAIM | how), seeds, list(SPEC.axes), "demo")
+        found = check("c", Claim.model_validate(CLAIM | how), seeds, list(SPEC.key_columns), "demo")
         assert found["verdict"] == "undefined"
         assert found["reason"] == "1 of 2 values are missing: diverged in epoch 2: loss not finite"
-    spec = SPEC.model_copy(update={"grid": measured(2), "each": ("epoch",)})
+    spec = SPEC.model_copy(update={"grid": measured(2), "rows_per": ("epoch",)})
     by_epoch = seeds_table(spec, runs)
     by_epoch = by_epoch[(by_epoch.k_major == 7) & (by_epoch.ratio == 70) & (by_epoch.seed == 1)]
     assert list(by_epoch.cos_minor.isna()) == [False, True]
@@ -149,7 +149,7 @@ def test_an_untrained_run_is_measured_counted_and_said(runs):
     seeds = seeds_table(SPEC, runs)
     table = summary(seeds, SPEC).set_index(["k_major", "ratio"])
     assert (table.cos_minor_n[7, 70], table.runs[7, 70]) == (2, "1 ok, 1 untrained")
-    found = check("c", Claim.model_validate(CLAIM), seeds, list(SPEC.axes), "demo")
+    found = check("c", Claim.model_validate(CLAIM), seeds, list(SPEC.key_columns), "demo")
     assert "1 of 8 values are of runs that did not train (majority accuracy stays at chance: 0.100" in found["reason"]
 
 
@@ -161,7 +161,7 @@ def test_a_missing_value_keeps_the_metrics_reason(runs):
     assert set(table.reason) == {"nc1: rank lost"}
     assert set(summary(table, spec).nc1_n) == {0}
     assert set(summary(table, spec).cos_minor_n) == {2}  # of each column its own number
-    found = check("c", Claim.model_validate(CLAIM | {"column": "nc1"}), table, list(spec.axes), "demo")
+    found = check("c", Claim.model_validate(CLAIM | {"column": "nc1"}), table, list(spec.key_columns), "demo")
     assert (found["verdict"], found["reason"]) == ("undefined", "2 of 2 values are missing: rank lost")
 
 
@@ -207,7 +207,7 @@ def test_what_a_network_answers_stands_beside_both_modes(runs):
         with path.open("a") as file:
             file.write("2,train,network,eval,all,accuracy,0.75,\n")
     columns = {"accuracy": Column.model_validate({"metric": "accuracy", "layer": "network"})}
-    table = seeds_table(SPEC.model_copy(update={"each": ("bn_mode",), "columns": columns}), runs)
+    table = seeds_table(SPEC.model_copy(update={"rows_per": ("bn_mode",), "columns": columns}), runs)
     assert list(table.accuracy[:2]) == [0.75, 0.75]
     assert list(table.bn_mode[:2]) == ["eval", "train"]
 
@@ -217,7 +217,7 @@ def test_what_is_inside_a_layer_is_a_layer_where_asked(runs):
         with path.open("a") as file:
             for i, layer in enumerate(("flatten", "block.inner", "block", "logits")):
                 file.write(f"2,train,{layer},eval,all,separation,{i},\n")
-    changed = {"each": ("layer",), "columns": {"d": Column(metric="separation")}, "inside": True}
+    changed = {"rows_per": ("layer",), "columns": {"d": Column(metric="separation")}, "inside": True}
     table = seeds_table(SPEC.model_copy(update=changed), runs)
     assert list(table.d[:3]) == list(table.layer[:3]) == [0, 1, 2]
 
@@ -274,7 +274,7 @@ def test_the_layer_peeled_model_is_solved_at_the_energies_measured(runs):
             file.write("\n".join(rows) + "\n")
     spec = {
         "grid": SPEC.grid.model_dump() | {"blocks": [SPEC.grid.blocks[0] | {"k_major": [7]}]},
-        "axes": ["dataset", "k_major", "ratio"],
+        "key_columns": ["dataset", "k_major", "ratio"],
         "columns": {
             "e_h": {"metric": "energy"},
             "e_h_major": {"metric": "energy", "classes": "majority"},

@@ -55,7 +55,7 @@ def test_what_can_be_asked_of_data_alone_can_be_measured():
 def test_the_script_writes_each_draw_and_their_central_95_percent(digits, tmp_path):
     spec = DrawsSpec.model_validate(
         {
-            "axes": ["dataset", "image_size"],
+            "key_columns": ["dataset", "image_size"],
             "columns": {"separation": {"metric": "separation"}},
             "draws": 60,
             "points": [({"dataset": "digits", "image_size": 8}, {"dataset": "digits", "samples": 15})],

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
@@ -70,16 +70,18 @@ class Best(ConfigModel):
 class Content(ConfigModel):
     """The rows and columns of a table."""
 
+    RENAMED: ClassVar = {"axes": "key_columns", "each": "rows_per"}
+
     columns: dict[str, Column] = Field({}, description="measured columns; each gets _mean and _std over the seeds")
     spread: bool = Field(True, description="false: the mean over the seeds alone, under the column's own name")
     predictions: dict[str, Prediction] = Field({}, description="columns computed from the measured ones by a theory")
-    axes: tuple[str, ...] = Field(
+    key_columns: tuple[str, ...] = Field(
         description="columns that say which point a row is; claims select and compare by them"
     )
-    each: tuple[Literal["epoch", "layer", "bn_mode"], ...] = Field(
+    rows_per: tuple[Literal["epoch", "layer", "bn_mode"], ...] = Field(
         (),
-        description="axes within a run: a row for each measured epoch, layer (numbered, the input is 0), batch norm "
-        "mode; without epoch, the last",
+        description="key columns within a run: a row for each measured epoch, layer (numbered, the input is 0), batch "
+        "norm mode; without epoch, the last",
     )
     inside: bool = Field(False, description="layers inside others (blocks) are layers of their own")
     best: Best | None = Field(None, description="keep the best value of one axis alone")
@@ -91,7 +93,7 @@ class Content(ConfigModel):
     @property
     def keys(self) -> tuple[str, ...]:
         """Columns that say which point a row is."""
-        return (*self.axes, *(["chosen_by"] if self.best else []), *self.each)
+        return (*self.key_columns, *(["chosen_by"] if self.best else []), *self.rows_per)
 
     @property
     def panel_keys(self) -> tuple[str, ...]:
@@ -108,8 +110,8 @@ class Table(Content):
     def found_keys(self, blocks: tuple[Axes, ...]) -> tuple[str, ...]:
         """Those of its keys whose values no grid says, so that only the finished table shows them."""
         if self.solver:
-            return tuple(axis for axis in self.axes if not any(axis in block for block in blocks))
-        return tuple(key for key in self.each if key == "layer")
+            return tuple(axis for axis in self.key_columns if not any(axis in block for block in blocks))
+        return tuple(key for key in self.rows_per if key == "layer")
 
     @model_validator(mode="after")
     def _one_source(self) -> "Table":
@@ -120,11 +122,11 @@ class Table(Content):
         elif self.draws:
             self._only_data()
         else:
-            for axis in self.axes:
+            for axis in self.key_columns:
                 check_axis("axis", axis)
             if self.best:
-                check_choice("axis in best.along", self.best.along, self.axes)
-                if len(self.axes) < 2:
+                check_choice("axis in best.along", self.best.along, self.key_columns)
+                if len(self.key_columns) < 2:
                     raise ValueError("best needs an axis beside the one of which the best value is kept")
                 for column in self.best.by:
                     check_choice("column in best.by", column, self.columns)
@@ -132,18 +134,18 @@ class Table(Content):
                 for column in PREDICTIONS[prediction.theory]:
                     check_choice(f"column for theory {prediction.theory}", column, self.columns)
                 for axis in prediction.at:
-                    check_choice("axis in at", axis, self.axes)
+                    check_choice("axis in at", axis, self.key_columns)
         return self
 
     def _only_data(self) -> None:
-        for axis in self.axes:
+        for axis in self.key_columns:
             check_choice("axis of a table of draws", axis, drawn.Subset.model_fields)
         for name, column in self.columns.items():
             check_choice(f"metric of a table of draws, in column {name},", column.metric, drawn.METRICS)
             if column.model_fields_set != {"metric"}:
                 raise ValueError(f"column {name} of a table of draws names a metric, and nothing else")
-        if self.each or self.best or self.predictions or self.inside:
-            raise ValueError("a table of draws has no network: no each, best, predictions or inside")
+        if self.rows_per or self.best or self.predictions or self.inside:
+            raise ValueError("a table of draws has no network: no rows_per, best, predictions or inside")
 
 
 class Figure(ConfigModel):
@@ -157,7 +159,9 @@ class Figure(ConfigModel):
 class Scale(ConfigModel):
     """What a scale runs; everything else of the paper's file is common to the scales."""
 
-    cut: str = Field(description="what was cut from the published protocol, in words")
+    RENAMED: ClassVar = {"cut": "deviations"}
+
+    deviations: str = Field(description="in what it deviates from the published protocol, in words")
     protocol: dict[str, Any] = Field({}, description="keys of the protocol that this scale changes")
     tables: dict[str, tuple[Axes, ...]] = Field(
         description="grid of each table: blocks whose lists are multiplied out (for a solver: its settings)"
@@ -210,7 +214,7 @@ class Paper(ConfigModel):
         table = self.tables[name]
         for given, renamed in map(split, blocks):
             for axis in renamed:
-                check_choice(f"axis in rename of {place}", axis, table.axes)
+                check_choice(f"axis in rename of {place}", axis, table.key_columns)
             for axis in given if table.columns and not table.draws else ():
                 check_axis(f"axis in {place}", axis)
 
