@@ -84,11 +84,26 @@ def test_a_balanced_run_serves_every_majority(runs):
     assert (table.oversampling == 1).all()
 
 
-def test_a_column_is_of_one_batch_norm_mode(runs):
-    column = {"metric": "separation", "layer": "fc1", "bn_mode": "train"}
+def test_metrics_of_an_earlier_version_are_read_under_the_names_of_today(runs):
     for path in runs.rglob("metrics.csv"):
         with path.open("a") as file:
-            file.write("2,train,fc1,eval,all,separation,1.0,\n2,train,fc1,train,all,separation,3.0,\n")
+            for layer in ("fc1", "features"):
+                file.write(f"2,train,{layer},eval,all,separation,1.0,\n2,train,{layer},eval,all,nc1_quotient,,why\n")
+    columns = {"d": Column(metric="separation_fuzziness"), "nc1": Column(metric="nc1_trace_ratio")}
+    table = seeds_table(SPEC.model_copy(update={"columns": columns, "rows_per": ("layer",)}), runs)
+    assert set(table.layer) == {0, 1}
+    assert set(table.d) == {1.0}
+    assert table.nc1.isna().all()
+    assert set(table.reason) == {"nc1: why"}
+
+
+def test_a_column_is_of_one_batch_norm_mode(runs):
+    column = {"metric": "separation_fuzziness", "layer": "fc1", "bn_mode": "train"}
+    for path in runs.rglob("metrics.csv"):
+        with path.open("a") as file:
+            file.write(
+                "2,train,fc1,eval,all,separation_fuzziness,1.0,\n2,train,fc1,train,all,separation_fuzziness,3.0,\n"
+            )
     spec = SPEC.model_copy(update={"columns": {"d": Column.model_validate(column)}})
     assert set(seeds_table(spec, runs).d) == {3.0}
     spec = SPEC.model_copy(update={"columns": {"d": Column.model_validate(column | {"bn_mode": "eval"})}})
@@ -102,8 +117,8 @@ def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(runs):
                 for i, layer in enumerate(("flatten", "block.inner", "block", "features", "logits")):
                     for mode in ("eval", "train"):
                         value = 100 * epoch + 10 * i + (mode == "train")
-                        file.write(f"{epoch},train,{layer},{mode},all,separation,{value},\n")
-    changed = {"rows_per": ("epoch", "layer", "bn_mode"), "columns": {"d": Column(metric="separation")}}
+                        file.write(f"{epoch},train,{layer},{mode},all,separation_fuzziness,{value},\n")
+    changed = {"rows_per": ("epoch", "layer", "bn_mode"), "columns": {"d": Column(metric="separation_fuzziness")}}
     changed |= {"grid": measured(2)}
     spec = SPEC.model_copy(update=changed)
     table = summary(seeds_table(spec, runs), spec)
@@ -170,14 +185,14 @@ def test_a_missing_value_keeps_the_metrics_reason(runs):
     [
         ({"metric": "nc1", "layer": "fetures"}, "asks for layer fetures, which none of its runs has; they have c"),
         ({"metric": "nc1", "layer": "features"}, "asks for metric nc1, which none of its runs has; they have se"),
-        ({"metric": "separation", "layer": "features", "split": "test"}, "asks for split test, which none of its runs"),
-        ({"metric": "separation", "bn_mode": "train"}, "in bn_mode train, which none of its runs has; they have"),
+        ({"metric": "separation_fuzziness", "layer": "features", "split": "test"}, "asks for split test, which none"),
+        ({"metric": "separation_fuzziness", "bn_mode": "train"}, "in bn_mode train, which none of its runs has; they"),
     ],
 )  # fmt: skip
 def test_a_column_that_matches_nothing_is_an_error_that_lists_what_there_is(runs, column, message):
     """Before, it was an empty figure."""
     for path in runs.rglob("metrics.csv"):
-        path.write_text(path.read_text() + "2,train,features,eval,all,separation,1,\n")
+        path.write_text(path.read_text() + "2,train,features,eval,all,separation_fuzziness,1,\n")
     spec = SPEC.model_copy(update={"columns": SPEC.columns | {"d": Column.model_validate(column)}})
     with pytest.raises(NoSuchValue, match=message):
         seeds_table(spec, runs)
@@ -185,8 +200,8 @@ def test_a_column_that_matches_nothing_is_an_error_that_lists_what_there_is(runs
 
 def test_a_layer_that_only_some_networks_have_is_missing_in_the_others(runs):
     path = runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1" / "metrics.csv"
-    path.write_text(path.read_text() + "2,train,fc9,eval,all,separation,1,\n")
-    spec = SPEC.model_copy(update={"columns": SPEC.columns | {"d": Column(metric="separation", layer="fc9")}})
+    path.write_text(path.read_text() + "2,train,fc9,eval,all,separation_fuzziness,1,\n")
+    spec = SPEC.model_copy(update={"columns": SPEC.columns | {"d": Column(metric="separation_fuzziness", layer="fc9")}})
     table = seeds_table(spec, runs)
     assert list(table.d.dropna()) == [1]
     assert set(table[table.d.isna()].reason) == {"d: not measured here"}
@@ -216,8 +231,8 @@ def test_what_is_inside_a_layer_is_a_layer_where_asked(runs):
     for path in runs.rglob("metrics.csv"):
         with path.open("a") as file:
             for i, layer in enumerate(("flatten", "block.inner", "block", "logits")):
-                file.write(f"2,train,{layer},eval,all,separation,{i},\n")
-    changed = {"rows_per": ("layer",), "columns": {"d": Column(metric="separation")}, "inside": True}
+                file.write(f"2,train,{layer},eval,all,separation_fuzziness,{i},\n")
+    changed = {"rows_per": ("layer",), "columns": {"d": Column(metric="separation_fuzziness")}, "inside": True}
     table = seeds_table(SPEC.model_copy(update=changed), runs)
     assert list(table.d[:3]) == list(table.layer[:3]) == [0, 1, 2]
 

@@ -79,6 +79,7 @@ def test_every_paper_has_its_scales_its_figure_scripts_and_claims_that_can_be_ch
     assert sorted(checked) == sorted(paper.claims)
 
 
+DRAWN = "separation_fuzziness: {metric: separation_fuzziness}"
 EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation")
 
 
@@ -100,8 +101,9 @@ EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation"
          "axis in scales.demo.tables.imbalance depth is now layers, which counts the classifier too: 8 for depth: 7"),
         ("depth-{hidden_layers}_", "depth-{depth}_", "axis in variant depth is now layers"),
         ("draws: 50", "draws: 50\n    rows_per: [layer]", "a table of draws has no network: no rows_per"),
-        ("separation: {metric: separation}", "separation: {metric: accuracy}", "unknown metric of a table of draws"),
-        ("separation: {metric: separation}", "separation: {metric: nc1, split: test}", "names a metric, and nothing"),
+        (DRAWN, "separation_fuzziness: {metric: accuracy}", "unknown metric of a table of draws"),
+        (DRAWN, "separation_fuzziness: {metric: nc1, split: test}", "names a metric, and nothing"),
+        ("last: {metric: separation_fuzziness}", "last: {metric: separation}", "separation is now separation_fuzz"),
         ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 200}", "holds 140 train samples of some class"),
         ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 9, mean: [[1, 1]]}", "mean has 2 values"),
         ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 9, ratio: 1}", "unknown key ratio"),
@@ -112,7 +114,7 @@ def test_a_mistake_in_a_claim_or_a_table_of_draws_is_found_when_the_paper_is_rea
     assert good in text
     copy = tmp_path / "equi_separation.yaml"
     # The table of D_0 is the last to name that metric.
-    head, found, tail = text.rpartition(good) if good.startswith("separation: {") else text.partition(good)
+    head, found, tail = text.rpartition(good) if good == DRAWN else text.partition(good)
     copy.write_text(head + found.replace(good, bad) + tail)
     with pytest.raises(ConfigError) as error:
         Plan(load_paper(copy), "demo", SEEDS)

@@ -11,7 +11,7 @@ from collapse.claims.language import Claim
 from collapse.claims.places import check_places
 from collapse.data import drawn
 from collapse.grid import NAMED_BY, Axes, check_axis, fields, split
-from collapse.metrics.names import METRICS
+from collapse.metrics.names import METRICS, RENAMED
 from collapse.recipe import Protocol
 from collapse.strict import ConfigError, ConfigModel, check_choice, read_yaml, validate
 from collapse.theory.names import PREDICTIONS, SOLVERS
@@ -40,6 +40,8 @@ class Column(ConfigModel):
     @field_validator("metric")
     @classmethod
     def _known(cls, metric: str) -> str:
+        if metric in RENAMED:
+            raise ValueError(f"{metric} is now {RENAMED[metric]}")
         return check_choice("metric", metric, METRICS)
 
 

@@ -258,7 +258,8 @@ class Recipe(ConfigModel):
         "measured: the split held_out, on which to choose a learning rate",
     )
     principal_components: PositiveInt | None = Field(
-        None, description="measure separation_principal too, on that many principal components of wider layers"
+        None,
+        description="measure separation_fuzziness_principal too, on that many principal components of wider layers",
     )
     keep_checkpoints: Literal["last", "measured", "all"] = Field(
         "last", description="measured: those epochs, and the first of zero training error; all: every epoch"

@@ -13,6 +13,7 @@ import pandas as pd
 
 from collapse.grid import axis_value
 from collapse.metrics.groups import group_name
+from collapse.metrics.names import RENAMED
 from collapse.paper import Column, Content, Prediction
 from collapse.plan import TableSpec
 from collapse.recipe import Recipe
@@ -173,7 +174,7 @@ def within_run(run: Run, recipe: Recipe, rows_per: Sequence[str], inside: bool =
 
 def measured_layers(measured: Values, inside: bool = False) -> list[str]:
     """Names of a run's measured layers, in order of depth; the logits are none, those inside another only if asked."""
-    found = dict.fromkeys(key[2] for key in measured if key[5] == "separation")
+    found = dict.fromkeys(key[2] for key in measured if key[5] == "separation_fuzziness")
     return [layer for layer in found if layer != "logits" and (inside or "." not in layer)]
 
 
@@ -195,12 +196,13 @@ def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> lis
 
 
 def read_metrics(path: Path) -> tuple[Values, dict[tuple, str]]:
-    """Values of a metrics.csv, and the reasons of those that are NaN; raises CutOff for one that does not end with the
-    end of a line.
+    """Values of a metrics.csv, of an earlier version too, and the reasons of those that are NaN; raises CutOff for one
+    that does not end with the end of a line.
     """
     if not path.read_bytes().endswith(b"\n"):
         raise CutOff(f"{path} is cut off: delete it, and run again to measure anew")
-    table = pd.read_csv(path).set_index(KEYS)
+    # So that a better name for a metric measures nothing anew.
+    table = pd.read_csv(path).replace({"metric": RENAMED}).set_index(KEYS)
     missing = table.value.isna()
     return table.value.to_dict(), table.reason[missing].to_dict()
 
