@@ -201,8 +201,9 @@ def read_metrics(path: Path) -> tuple[Values, dict[tuple, str]]:
     """
     if not path.read_bytes().endswith(b"\n"):
         raise CutOff(f"{path} is cut off: delete it, and run again to measure anew")
-    # So that a better name for a metric measures nothing anew.
-    table = pd.read_csv(path).replace({"metric": RENAMED}).set_index(KEYS)
+    table = pd.read_csv(path)
+    table["metric"] = table.metric.replace(RENAMED)  # so that a better name for a metric measures nothing anew
+    table = table.set_index(KEYS)
     missing = table.value.isna()
     return table.value.to_dict(), table.reason[missing].to_dict()
 
