@@ -100,6 +100,7 @@ EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation"
         ("layers: [4, 8, 20]", "depth: [3, 7, 19]",
          "axis in scales.demo.tables.imbalance depth is now layers, which counts the classifier too: 8 for depth: 7"),
         ("depth-{hidden_layers}_", "depth-{depth}_", "axis in variant depth is now layers"),
+        ("across: layers", "across: depth", "claims.fig1_depth: axis of fig1_fit depth is now layers"),
         ("draws: 50", "draws: 50\n    rows_per: [layer]", "a table of draws has no network: no rows_per"),
         (DRAWN, "separation_fuzziness: {metric: accuracy}", "unknown metric of a table of draws"),
         (DRAWN, "separation_fuzziness: {metric: nc1, split: test}", "names a metric, and nothing"),

@@ -3,7 +3,7 @@
 import itertools
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field, NonNegativeInt
@@ -32,11 +32,11 @@ RENAMED = {"labels": "rename"} | {
 }
 
 
-def check_axis(kind: str, name: str) -> str:
-    """Return `name` if it is an axis, else raise a ValueError that says what it is called now, or lists the axes."""
+def check_axis(kind: str, name: str, choices: Iterable[str] = tuple(sorted(AXES))) -> str:
+    """Return `name` if it is among `choices`, else raise a ValueError: what it is called now, or what there is."""
     if name in RENAMED:
         raise ValueError(f"{kind} {name} is now {RENAMED[name]}")
-    return check_choice(kind, name, sorted(AXES))
+    return check_choice(kind, name, choices)
 
 
 def split(block: Axes) -> tuple[Axes, Axes]:

@@ -127,7 +127,7 @@ class Table(Content):
             for axis in self.key_columns:
                 check_axis("axis", axis)
             if self.best:
-                check_choice("axis in best.along", self.best.along, self.key_columns)
+                check_axis("axis in best.along", self.best.along, self.key_columns)
                 if len(self.key_columns) < 2:
                     raise ValueError("best needs an axis beside the one of which the best value is kept")
                 for column in self.best.by:
@@ -136,7 +136,7 @@ class Table(Content):
                 for column in PREDICTIONS[prediction.theory]:
                     check_choice(f"column for theory {prediction.theory}", column, self.columns)
                 for axis in prediction.at:
-                    check_choice("axis in at", axis, self.key_columns)
+                    check_axis("axis in at", axis, self.key_columns)
         return self
 
     def _only_data(self) -> None:
@@ -216,7 +216,7 @@ class Paper(ConfigModel):
         table = self.tables[name]
         for given, renamed in map(split, blocks):
             for axis in renamed:
-                check_choice(f"axis in rename of {place}", axis, table.key_columns)
+                check_axis(f"axis in rename of {place}", axis, table.key_columns)
             for axis in given if table.columns and not table.draws else ():
                 check_axis(f"axis in {place}", axis)
 
@@ -227,7 +227,7 @@ class Paper(ConfigModel):
             for column in claim.columns:
                 check_choice(f"column of {claim.table}", column, table.columns | table.predictions)
         for axis in (*claim.where, *claim.mean_over, *filter(None, [claim.across]), *claim.compare):
-            check_choice(f"axis of {claim.table}", axis, table.panel_keys)
+            check_axis(f"axis of {claim.table}", axis, table.panel_keys)
         if claim.condition.drawn is not None and not table.draws:
             raise ValueError(f"the condition drawn needs a table of draws: {claim.table} is none")
 
