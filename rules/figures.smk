@@ -43,7 +43,7 @@ rule render:
         title=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].title,
         note=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].note,
         reference=lambda wildcards: PLANS[wildcards.paper].paper.reference,
-        cut=lambda wildcards: PLANS[wildcards.paper].scale.cut,
+        deviations=lambda wildcards: PLANS[wildcards.paper].scale.deviations,
         published=lambda wildcards: json.dumps(PLANS[wildcards.paper].published(wildcards.figure)),
     shell:
         "$PY_FIGURES -P -m scripts.render --figure {wildcards.paper}/{wildcards.figure} --tables {input.tables:q} "

@@ -32,7 +32,7 @@ def test_the_estimate_is_near_the_count_for_every_network(model):
 
 @pytest.mark.parametrize(
     ("model", "options"),
-    [("mlp", {"width": 1000, "depth": 5}), ("mlp", {"input_channel": 0}), ("resnet18", {"base_width": 16})],
+    [("mlp", {"width": 1000, "layers": 6}), ("mlp", {"input_channel": 0}), ("resnet18", {"base_width": 16})],
 )
 def test_the_estimate_knows_the_options_that_matter(model, options):
     shape = Shape(DATASETS["cifar10"].channels, 32, 10)

@@ -89,7 +89,7 @@ def check_all(spec: ClaimsSpec, tables: Mapping[str, pd.DataFrame]) -> pd.DataFr
     """Verdicts on the claims of a figure, from its tables by name; a claim whose table is absent was not run."""
     rows = []
     for name, claim in spec.claims.items():
-        keys, found = (list(part.get(claim.table, ())) for part in (spec.axes, spec.found_axes))
+        keys, found = (list(part.get(claim.table, ())) for part in (spec.panel_keys, spec.found_keys))
         try:
             rows.append(check(name, claim, tables.get(claim.table), keys, spec.scale, found))
         except ConfigError as error:

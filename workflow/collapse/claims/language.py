@@ -199,15 +199,15 @@ class Claim(ConfigModel):
 
 
 class ClaimsSpec(ConfigModel):
-    """What the script that checks the claims of a figure needs to know: by table the axes that say which point a row
-    is, and those of them whose values only the finished table shows.
+    """What the script that checks the claims of a figure needs to know: by table the columns that say which point a
+    row is, and those of them whose values only the finished table shows.
     """
 
     paper: str
     scale: str
     claims: dict[str, Claim]
-    axes: dict[str, tuple[str, ...]]
-    found_axes: dict[str, tuple[str, ...]] = Field({})
+    panel_keys: dict[str, tuple[str, ...]]
+    found_keys: dict[str, tuple[str, ...]] = Field({})
 
 
 def comparable(value: Any) -> Any:

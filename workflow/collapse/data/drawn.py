@@ -9,7 +9,7 @@ from collapse.recipe import check_channels
 from collapse.strict import ConfigModel, check_choice
 
 # What can be measured on images alone: metrics of a layer that need no network's answer.
-METRICS = ("separation", "nc1", "nc1_sample_mean", "nc1_sum")
+METRICS = ("separation_fuzziness", "nc1", "nc1_sample_mean", "nc1_sum")
 
 
 class Subset(ConfigModel):

@@ -27,10 +27,10 @@ VARIABILITY = {
     "nc1": "Tr(Sigma_W Sigma_B^+)/K, means centred by their mean (Papyan et al. 2020, Fig 6)",
     "nc1_sample_mean": "the same, means centred by the sample mean (code of Zhu, Dang, Nguyen et al.)",
     "nc1_sum": "K times nc1 (authors' code of Papyan et al. 2020)",
-    "separation": "D = Tr(SS_w SS_b^+), classes weighted by their counts (He & Su 2023)",
+    "separation_fuzziness": "D = Tr(SS_w SS_b^+), classes weighted by their counts (He & Su 2023)",
     "separation_fuzziness_unweighted": "D, classes weighted 1/K, about the sample mean (He & Su 2023, code)",
-    "separation_principal": "D of the first principal_components alone (code of He & Su 2023, residual networks)",
-    "nc1_quotient": "Tr Sigma_W / Tr Sigma_B (Tirer & Bruna 2022)",
+    "separation_fuzziness_principal": "D of the first principal_components (code of He & Su 2023, residual networks)",
+    "nc1_trace_ratio": "Tr Sigma_W / Tr Sigma_B (Tirer & Bruna 2022)",
     "cdnv": "class-distance normalised variance, mean over pairs (Galanti et al. 2022)",
     "within_trace": "Tr Sigma_W",
     "rank_between": "rank of Sigma_B at tolerance 1e-10",
@@ -88,7 +88,7 @@ CORRUPTION = {
 
 LAYERS = {
     f"{name}{suffix}": f"{meaning}{where}"
-    for suffix, where in (("", ""), ("_principal", ", of separation_principal"))
+    for suffix, where in (("", ""), ("_principal", ", of separation_fuzziness_principal"))
     for name, meaning in {
         "decay_ratio": "rho of ln D = a + l ln rho over the measured layers (He & Su 2023)",
         "decay_r": "Pearson's r of that fit",
@@ -122,3 +122,10 @@ METRICS = (
     | PER_CLASS
     | OTHER_DATA
 )
+
+# Names of an earlier version, and what they are called now.
+RENAMED = {
+    "separation": "separation_fuzziness",
+    "separation_principal": "separation_fuzziness_principal",
+    "nc1_quotient": "nc1_trace_ratio",
+}

@@ -36,7 +36,7 @@ SHAPE: dict[str, Metric] = {
     "uniformity_distance_variance": lambda rows: geometry.uniformity(rows, "distance")[1],
 }
 
-SEPARATIONS = ("separation", "separation_principal")  # to which the law is fitted
+FUZZINESS = ("separation_fuzziness", "separation_fuzziness_principal")  # to which the law is fitted
 
 LINEAR_MAP = GEOMETRY | SHAPE | {"nc2_orthogonal": geometry.orthogonal_distance, "nc0": geometry.row_sum}
 
@@ -70,7 +70,7 @@ def network_rows(
         at = At(split, layer, bn_mode)
         rows = list(layer_rows(found, at))
         for row in rows:
-            if row.metric in SEPARATIONS:
+            if row.metric in FUZZINESS:
                 fitted.setdefault((split, bn_mode, row.metric), {})[layer] = row.value
         yield from rows
         if "mean" in found:
@@ -88,7 +88,7 @@ def network_rows(
             known = [layer for layer in order if layer in values]
             if known:
                 middle = known.index(layers[len(layers) // 2])
-                at, suffix = At(split, name, bn_mode), metric.removeprefix("separation")
+                at, suffix = At(split, name, bn_mode), metric.removeprefix("separation_fuzziness")
                 yield from decay_rows([values[layer] for layer in known], middle, at, suffix)
     for split in ("train", "held_out", "test"):
         if f"{split}/answers/count" in tensors:
@@ -134,14 +134,14 @@ def layer_rows(found: Statistics, at: At) -> Iterator[Row]:
     yield at.row("nc1", variability.nc1, *scatter)
     yield at.row("nc1_sample_mean", partial(variability.nc1, centre="sample"), *scatter)
     yield at.row("nc1_sum", lambda *given: variability.nc1(*given) * (count > 0).sum(), *scatter)
-    yield at.row("separation", variability.separation, *scatter)
+    yield at.row("separation_fuzziness", variability.separation_fuzziness, *scatter)
     if "within_unweighted" in found:  # which files of before it was measured lack
         unweighted = coordinates, found["within_unweighted"], count, found["width"]
-        yield at.row("separation_fuzziness_unweighted", variability.separation_unweighted, *unweighted)
+        yield at.row("separation_fuzziness_unweighted", variability.separation_fuzziness_unweighted, *unweighted)
     if "principal/coordinates" in found:
         principal = [found[f"principal/{name}"] for name in ("coordinates", "within", "count", "width")]
-        yield at.row("separation_principal", variability.separation, *principal)
-    yield at.row("nc1_quotient", variability.nc1_quotient, coordinates, found["trace"], count)
+        yield at.row("separation_fuzziness_principal", variability.separation_fuzziness, *principal)
+    yield at.row("nc1_trace_ratio", variability.nc1_trace_ratio, coordinates, found["trace"], count)
     yield at.row("cdnv", variability.cdnv, coordinates, found["trace"], count)
     yield at.row("within_trace", variability.within_trace, found["trace"], count)
     yield Row(*at, "rank_between", float(len(found["spectrum"])))
@@ -225,11 +225,11 @@ MSE_FACTORS: dict[str, Callable[[int], float]] = {
 }
 
 
-def decay_rows(separations: list[float], middle: int, at: At, suffix: str = "") -> Iterator[Row]:
+def decay_rows(fuzziness: list[float], middle: int, at: At, suffix: str = "") -> Iterator[Row]:
     """The law of data separation over layers, in order: as one line, and as two that meet at the layer `middle`."""
     for name in Decay._fields:
-        yield at.row(f"decay_{name}{suffix}", lambda given, name=name: getattr(decay(given), name), separations)
-    parts = separations[: middle + 1], separations[middle:]
+        yield at.row(f"decay_{name}{suffix}", lambda given, name=name: getattr(decay(given), name), fuzziness)
+    parts = fuzziness[: middle + 1], fuzziness[middle:]
     for name, part in zip(("first", "second"), parts, strict=True):
         yield at.row(f"decay_ratio_{name}{suffix}", lambda given: decay(given).ratio, part)
     yield at.row(f"decay_error_two{suffix}", two_segment_error, *parts)

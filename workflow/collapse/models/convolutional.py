@@ -67,5 +67,5 @@ def vgg_with(shape: Shape, options: NetworkOptions, plan: Plan, hidden: Sequence
 
 
 def vgg(shape: Shape, options: VggOptions, plan: Plan) -> Network:
-    """VGG with two dense layers of width 4096 or with none; raises ValueError."""
-    return vgg_with(shape, options, plan, (4096, 4096) if options.head == "dense" else ())
+    """VGG with so many dense layers of width 4096 as the options say; raises ValueError."""
+    return vgg_with(shape, options, plan, (4096,) * options.dense_layers)

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 # By name, of (coordinates, within, count, width) as collapse.metrics.variability takes them.
 METRICS: dict[str, Callable[..., float]] = {
-    "separation": variability.separation,
+    "separation_fuzziness": variability.separation_fuzziness,
     "nc1": variability.nc1,
     "nc1_sample_mean": lambda *given: variability.nc1(*given, centre="sample"),
     "nc1_sum": lambda coordinates, within, count, width: (

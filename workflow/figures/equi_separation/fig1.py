@@ -11,5 +11,5 @@ OPTIMIZERS = {"sgd": "SGD", "momentum": "SGD with momentum", "adam": "Adam"}
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """`table` is fig1.csv, `fit` fig1_fit.csv."""
     return plotting.laws(
-        table, fit, ["depth"], lambda run: f"{OPTIMIZERS[run.optimizer]}, {run.depth} layers", rows=["optimizer"]
+        table, fit, ["layers"], lambda run: f"{OPTIMIZERS[run.optimizer]}, {run.layers} layers", rows=["optimizer"]
     )
