@@ -82,7 +82,8 @@ report: all
 
 # What is generated: the tables of the READMEs, the gallery of docs/ (from results/), the pins of envs/.
 docs: setup
-	PYTHONPATH=workflow $(BIN)/python workflow/scripts/generate_docs.py README.md config/README.md docs/metrics.md
+	PYTHONPATH=workflow $(BIN)/python workflow/scripts/generate_docs.py README.md config/README.md docs/metrics.md \
+		config/schemas/config.json config/schemas/paper.json
 
 # Keep what a scale's results show now: make gallery SCALE=small
 gallery:

@@ -31,14 +31,14 @@ protocol: {{learning_rate: 0.1, weight_decay: 0.01, batch_size: 60, epochs: 2}}
 tables:
   fig1:
     title: "Minority cosine, against the learning rate"
-    axes: [ratio, learning_rate]
+    key_columns: [ratio, learning_rate]
     columns:
       cos_minor: {{metric: cosine_mean, layer: classifier, split: "-", classes: minority}}
 figures:
   fig1: {{title: "Minority cosine", tables: [fig1]}}
 scales:
   demo:
-    cut: "nothing"
+    deviations: "nothing"
     tables:
       fig1: [{{dataset: digits, model: mlp, k_major: 7, n_major: 140, ratio: 70, learning_rate: {rates}}}]
 """

@@ -76,7 +76,7 @@ def reference(images: np.ndarray, labels: np.ndarray) -> Callable[[], int]:
 def ours(images: np.ndarray, labels: np.ndarray) -> Callable[[], int]:
     """An epoch of our loop."""
     pixels = torch.from_numpy(images)[:, None].float().div(255).sub(0.5).div(0.5)
-    net = build("mlp", Shape(1, images.shape[-1], 10), NETWORKS["mlp"].options(width=100, depth=6), seed=0)
+    net = build("mlp", Shape(1, images.shape[-1], 10), NETWORKS["mlp"].options(width=100, layers=7), seed=0)
     training = Training(net, pixels, torch.from_numpy(labels), torch.arange(len(labels)), PROTOCOL, order_seed=0)
 
     def epoch() -> int:

@@ -129,7 +129,7 @@ def tables_of_claims(wildcards):
     plan = PLANS[wildcards.paper]
     by_seed = {*plan.cells, *plan.subsets}
     ending = {table: "_seeds.csv" if table in by_seed else ".csv" for table in plan.scale.tables}
-    tables = plan.claims_spec(wildcards.figure).axes
+    tables = plan.claims_spec(wildcards.figure).panel_keys
     return [f"{RESULTS}/tables/{wildcards.paper}/{table}{ending[table]}" for table in tables]
 
 

@@ -1,17 +1,5 @@
 # Metrics to tidy tables, tables to figures.
 
-import hashlib
-
-
-def script_sha256(paper, figure):
-    """Checksum of a figure's script."""
-    path = ROOT / "workflow" / "figures" / paper / f"{figure}.py"
-    if not path.exists():
-        raise WorkflowError(
-            f"{path} is missing: every figure of config/papers/{paper}.yaml needs one, with draw(table)"
-        )
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
 
 rule tabulate:
     input:
@@ -55,7 +43,7 @@ rule render:
         title=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].title,
         note=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].note,
         reference=lambda wildcards: PLANS[wildcards.paper].paper.reference,
-        cut=lambda wildcards: PLANS[wildcards.paper].scale.cut,
+        deviations=lambda wildcards: PLANS[wildcards.paper].scale.deviations,
         published=lambda wildcards: json.dumps(PLANS[wildcards.paper].published(wildcards.figure)),
     shell:
         "$PY_FIGURES -P -m scripts.render --figure {wildcards.paper}/{wildcards.figure} --tables {input.tables:q} "

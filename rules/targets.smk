@@ -1,4 +1,6 @@
-# What a target makes, and what is said of one that does not exist.
+# What a target makes, what its figure is drawn by, and what is said of one that does not exist.
+
+import hashlib
 
 
 def report_outputs():
@@ -26,6 +28,16 @@ def figure_outputs(plan, figure):
             check_runs(paper, cell)
         metrics += metrics_of(paper, table)
     return [*drawn, f"{RESULTS}/claims/{paper}/{figure}.csv", *numbers, *metrics]
+
+
+def script_sha256(paper, figure):
+    """Checksum of a figure's script."""
+    path = ROOT / "workflow" / "figures" / paper / f"{figure}.py"
+    if not path.exists():
+        raise WorkflowError(
+            f"{path} is missing: every figure of config/papers/{paper}.yaml needs one, with draw(table)"
+        )
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def paper_outputs(plan):

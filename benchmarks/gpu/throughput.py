@@ -42,7 +42,7 @@ SHAPES = {
     "alexnet_tiled": Shape(1, 32, 10),
     "vgg13_tiled": Shape(1, 32, 10),
 }
-ARCHITECTURE = {"mlp": {"width": 100, "depth": 7}}
+ARCHITECTURE = {"mlp": {"width": 100, "layers": 8}}
 
 
 class Case(NamedTuple):

@@ -19,16 +19,16 @@ def measured(**columns):
 
 def law(*variants, **common):
     """Tables of D and of its fit for each variant; the last one's runs diverged, where there are two."""
-    axes = {"dataset": "digits", "model": "mlp", "depth": 4, "learning_rate": 0.1, "activation": "relu"}
+    axes = {"dataset": "digits", "model": "mlp", "layers": 4, "learning_rate": 0.1, "activation": "relu"}
     axes |= {"batch_norm": True} | common
     table, fit = [], []
     for i, variant in enumerate(variants or [{}]):
         failed = i > 0
         for mode in ("eval", "train"):
-            cell = axes | variant | {"bn_mode": mode, "separation_n": 0 if failed else 3}
+            cell = axes | variant | {"bn_mode": mode, "separation_fuzziness_n": 0 if failed else 3}
             cell |= {"runs": "3 diverged" if failed else "2 ok, 1 untrained"}
             table += [
-                cell | {"layer": layer, "separation_mean": 9 / 3**layer, "separation_std": 0.1}
+                cell | {"layer": layer, "separation_fuzziness_mean": 9 / 3**layer, "separation_fuzziness_std": 0.1}
                 for layer in ([] if failed else range(3))
             ] or [cell]
             fit.append(cell | ({} if failed else {"r": -1, "rho": 1 / 3, "train_accuracy": 1, "test_accuracy": 0.9}))
@@ -65,20 +65,20 @@ TABLES = {
     "equi_separation/shape": law(hidden="narrow to wide"),
     "equi_separation/cnn": law(),
     "equi_separation/out_of_sample": law({"frozen": True}, {"frozen": False}),
-    "equi_separation/best_depth": law({"depth": 3}, {"depth": 9}, chosen_by="held_out_accuracy")[1:],
+    "equi_separation/best_depth": law({"layers": 3}, {"layers": 9}, chosen_by="held_out_accuracy")[1:],
     **{f"equi_separation/{name}": law({"chosen_by": "held_out_accuracy"},
                                       {"chosen_by": "test_accuracy", "learning_rate": 0.3})
        for name in ("depth", "imbalance", "original")},
     "equi_separation/residual": (
         *[law(block="basic", chosen_by="held_out_accuracy")[0].assign(
-            separation_principal_mean=3, separation_principal_std=0) for _ in range(2)],
+            separation_fuzziness_principal_mean=3, separation_fuzziness_principal_std=0) for _ in range(2)],
         law(block="basic", chosen_by="held_out_accuracy")[1].assign(
             **{f"{name}{ending}": -0.9 + (name == "rho") for name in ("r", "rho")
                for ending in ("_inside", "_principal", "_inside_principal")}),
     ),
     "equi_separation/inputs": (
-        pd.DataFrame({"dataset": ["mnist"], "image_size": 10, "separation_mean": 20, "separation_low": 18,
-                      "separation_high": 23, "separation_n": 50}),
+        pd.DataFrame({"dataset": ["mnist"], "image_size": 10, "separation_fuzziness_mean": 20,
+                      "separation_fuzziness_low": 18, "separation_fuzziness_high": 23, "separation_fuzziness_n": 50}),
     ),
     "layer_peeled/fig3": (
         pd.DataFrame(

@@ -24,7 +24,7 @@ SPEC = TableSpec.model_validate(
             "variant": "majority-{k_major}_ratio-{ratio}",
             "source": "test",
         },
-        "axes": ["dataset", "k_major", "ratio", "oversampling"],
+        "key_columns": ["dataset", "k_major", "ratio", "oversampling"],
         "columns": {"cos_minor": {"metric": "cosine_mean", "layer": "classifier", "split": "-", "classes": "minority"}},
     }
 )
@@ -84,11 +84,26 @@ def test_a_balanced_run_serves_every_majority(runs):
     assert (table.oversampling == 1).all()
 
 
-def test_a_column_is_of_one_batch_norm_mode(runs):
-    column = {"metric": "separation", "layer": "fc1", "bn_mode": "train"}
+def test_metrics_of_an_earlier_version_are_read_under_the_names_of_today(runs):
     for path in runs.rglob("metrics.csv"):
         with path.open("a") as file:
-            file.write("2,train,fc1,eval,all,separation,1.0,\n2,train,fc1,train,all,separation,3.0,\n")
+            for layer in ("fc1", "features"):
+                file.write(f"2,train,{layer},eval,all,separation,1.0,\n2,train,{layer},eval,all,nc1_quotient,,why\n")
+    columns = {"d": Column(metric="separation_fuzziness"), "nc1": Column(metric="nc1_trace_ratio")}
+    table = seeds_table(SPEC.model_copy(update={"columns": columns, "rows_per": ("layer",)}), runs)
+    assert set(table.layer) == {0, 1}
+    assert set(table.d) == {1.0}
+    assert table.nc1.isna().all()
+    assert set(table.reason) == {"nc1: why"}
+
+
+def test_a_column_is_of_one_batch_norm_mode(runs):
+    column = {"metric": "separation_fuzziness", "layer": "fc1", "bn_mode": "train"}
+    for path in runs.rglob("metrics.csv"):
+        with path.open("a") as file:
+            file.write(
+                "2,train,fc1,eval,all,separation_fuzziness,1.0,\n2,train,fc1,train,all,separation_fuzziness,3.0,\n"
+            )
     spec = SPEC.model_copy(update={"columns": {"d": Column.model_validate(column)}})
     assert set(seeds_table(spec, runs).d) == {3.0}
     spec = SPEC.model_copy(update={"columns": {"d": Column.model_validate(column | {"bn_mode": "eval"})}})
@@ -102,8 +117,8 @@ def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(runs):
                 for i, layer in enumerate(("flatten", "block.inner", "block", "features", "logits")):
                     for mode in ("eval", "train"):
                         value = 100 * epoch + 10 * i + (mode == "train")
-                        file.write(f"{epoch},train,{layer},{mode},all,separation,{value},\n")
-    changed = {"each": ("epoch", "layer", "bn_mode"), "columns": {"d": Column(metric="separation")}}
+                        file.write(f"{epoch},train,{layer},{mode},all,separation_fuzziness,{value},\n")
+    changed = {"rows_per": ("epoch", "layer", "bn_mode"), "columns": {"d": Column(metric="separation_fuzziness")}}
     changed |= {"grid": measured(2)}
     spec = SPEC.model_copy(update=changed)
     table = summary(seeds_table(spec, runs), spec)
@@ -114,7 +129,7 @@ def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(runs):
     assert one.d_mean[2, 2, "eval"] == 230
     assert (one.d_n == 2).all()
     assert set(seeds_table(spec.model_copy(update={"grid": measured(1)}), runs).epoch) == {2}  # as the recipe asks
-    spec = spec.model_copy(update={"each": ("layer",)})
+    spec = spec.model_copy(update={"rows_per": ("layer",)})
     assert set(seeds_table(spec, runs).d) == {200, 220, 230}  # the last epoch, in eval mode
 
 
@@ -134,10 +149,10 @@ def test_a_run_that_diverged_has_no_value_at_the_end_and_says_why(runs):
     assert table.cos_minor_mean[7, 70] == pytest.approx(707)
     assert math.isnan(table.cos_minor_std[7, 70])
     for how in ({}, {"across": "ratio", "reduce": "change"}, {"mean_over": ["ratio"]}):
-        found = check("c", Claim.model_validate(CLAIM | how), seeds, list(SPEC.axes), "demo")
+        found = check("c", Claim.model_validate(CLAIM | how), seeds, list(SPEC.key_columns), "demo")
         assert found["verdict"] == "undefined"
         assert found["reason"] == "1 of 2 values are missing: diverged in epoch 2: loss not finite"
-    spec = SPEC.model_copy(update={"grid": measured(2), "each": ("epoch",)})
+    spec = SPEC.model_copy(update={"grid": measured(2), "rows_per": ("epoch",)})
     by_epoch = seeds_table(spec, runs)
     by_epoch = by_epoch[(by_epoch.k_major == 7) & (by_epoch.ratio == 70) & (by_epoch.seed == 1)]
     assert list(by_epoch.cos_minor.isna()) == [False, True]
@@ -149,7 +164,7 @@ def test_an_untrained_run_is_measured_counted_and_said(runs):
     seeds = seeds_table(SPEC, runs)
     table = summary(seeds, SPEC).set_index(["k_major", "ratio"])
     assert (table.cos_minor_n[7, 70], table.runs[7, 70]) == (2, "1 ok, 1 untrained")
-    found = check("c", Claim.model_validate(CLAIM), seeds, list(SPEC.axes), "demo")
+    found = check("c", Claim.model_validate(CLAIM), seeds, list(SPEC.key_columns), "demo")
     assert "1 of 8 values are of runs that did not train (majority accuracy stays at chance: 0.100" in found["reason"]
 
 
@@ -161,7 +176,7 @@ def test_a_missing_value_keeps_the_metrics_reason(runs):
     assert set(table.reason) == {"nc1: rank lost"}
     assert set(summary(table, spec).nc1_n) == {0}
     assert set(summary(table, spec).cos_minor_n) == {2}  # of each column its own number
-    found = check("c", Claim.model_validate(CLAIM | {"column": "nc1"}), table, list(spec.axes), "demo")
+    found = check("c", Claim.model_validate(CLAIM | {"column": "nc1"}), table, list(spec.key_columns), "demo")
     assert (found["verdict"], found["reason"]) == ("undefined", "2 of 2 values are missing: rank lost")
 
 
@@ -170,14 +185,14 @@ def test_a_missing_value_keeps_the_metrics_reason(runs):
     [
         ({"metric": "nc1", "layer": "fetures"}, "asks for layer fetures, which none of its runs has; they have c"),
         ({"metric": "nc1", "layer": "features"}, "asks for metric nc1, which none of its runs has; they have se"),
-        ({"metric": "separation", "layer": "features", "split": "test"}, "asks for split test, which none of its runs"),
-        ({"metric": "separation", "bn_mode": "train"}, "in bn_mode train, which none of its runs has; they have"),
+        ({"metric": "separation_fuzziness", "layer": "features", "split": "test"}, "asks for split test, which none"),
+        ({"metric": "separation_fuzziness", "bn_mode": "train"}, "in bn_mode train, which none of its runs has; they"),
     ],
 )  # fmt: skip
 def test_a_column_that_matches_nothing_is_an_error_that_lists_what_there_is(runs, column, message):
     """Before, it was an empty figure."""
     for path in runs.rglob("metrics.csv"):
-        path.write_text(path.read_text() + "2,train,features,eval,all,separation,1,\n")
+        path.write_text(path.read_text() + "2,train,features,eval,all,separation_fuzziness,1,\n")
     spec = SPEC.model_copy(update={"columns": SPEC.columns | {"d": Column.model_validate(column)}})
     with pytest.raises(NoSuchValue, match=message):
         seeds_table(spec, runs)
@@ -185,8 +200,8 @@ def test_a_column_that_matches_nothing_is_an_error_that_lists_what_there_is(runs
 
 def test_a_layer_that_only_some_networks_have_is_missing_in_the_others(runs):
     path = runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1" / "metrics.csv"
-    path.write_text(path.read_text() + "2,train,fc9,eval,all,separation,1,\n")
-    spec = SPEC.model_copy(update={"columns": SPEC.columns | {"d": Column(metric="separation", layer="fc9")}})
+    path.write_text(path.read_text() + "2,train,fc9,eval,all,separation_fuzziness,1,\n")
+    spec = SPEC.model_copy(update={"columns": SPEC.columns | {"d": Column(metric="separation_fuzziness", layer="fc9")}})
     table = seeds_table(spec, runs)
     assert list(table.d.dropna()) == [1]
     assert set(table[table.d.isna()].reason) == {"d: not measured here"}
@@ -207,7 +222,7 @@ def test_what_a_network_answers_stands_beside_both_modes(runs):
         with path.open("a") as file:
             file.write("2,train,network,eval,all,accuracy,0.75,\n")
     columns = {"accuracy": Column.model_validate({"metric": "accuracy", "layer": "network"})}
-    table = seeds_table(SPEC.model_copy(update={"each": ("bn_mode",), "columns": columns}), runs)
+    table = seeds_table(SPEC.model_copy(update={"rows_per": ("bn_mode",), "columns": columns}), runs)
     assert list(table.accuracy[:2]) == [0.75, 0.75]
     assert list(table.bn_mode[:2]) == ["eval", "train"]
 
@@ -216,8 +231,8 @@ def test_what_is_inside_a_layer_is_a_layer_where_asked(runs):
     for path in runs.rglob("metrics.csv"):
         with path.open("a") as file:
             for i, layer in enumerate(("flatten", "block.inner", "block", "logits")):
-                file.write(f"2,train,{layer},eval,all,separation,{i},\n")
-    changed = {"each": ("layer",), "columns": {"d": Column(metric="separation")}, "inside": True}
+                file.write(f"2,train,{layer},eval,all,separation_fuzziness,{i},\n")
+    changed = {"rows_per": ("layer",), "columns": {"d": Column(metric="separation_fuzziness")}, "inside": True}
     table = seeds_table(SPEC.model_copy(update=changed), runs)
     assert list(table.d[:3]) == list(table.layer[:3]) == [0, 1, 2]
 
@@ -250,9 +265,9 @@ def test_the_best_value_of_an_axis_is_chosen_by_each_column_over_the_seeds(runs)
     assert set(failed.cos_minor_n) == {0}
 
 
-def test_labels_name_a_block_in_the_table_and_change_no_run(runs):
-    labelled = SPEC.grid.blocks[0] | {"labels": {"dataset": "handwriting", "oversampling": "none"}}
-    grid = SPEC.grid.model_copy(update={"blocks": (labelled,)})
+def test_rename_names_a_block_in_the_table_and_changes_no_run(runs):
+    renamed = SPEC.grid.blocks[0] | {"rename": {"dataset": "handwriting", "oversampling": "none"}}
+    grid = SPEC.grid.model_copy(update={"blocks": (renamed,)})
     spec = SPEC.model_copy(update={"grid": grid, "spread": False})
     table = summary(seeds_table(spec, runs), spec)
     assert set(table.dataset) == {"handwriting"}
@@ -274,7 +289,7 @@ def test_the_layer_peeled_model_is_solved_at_the_energies_measured(runs):
             file.write("\n".join(rows) + "\n")
     spec = {
         "grid": SPEC.grid.model_dump() | {"blocks": [SPEC.grid.blocks[0] | {"k_major": [7]}]},
-        "axes": ["dataset", "k_major", "ratio"],
+        "key_columns": ["dataset", "k_major", "ratio"],
         "columns": {
             "e_h": {"metric": "energy"},
             "e_h_major": {"metric": "energy", "classes": "majority"},

@@ -29,17 +29,17 @@ def recipe(model, epochs=2, optimizer="sgd", **options):
 
 HEAD = {"linear_layers": 3, "classifier_bias": False, "feature_batch_norm": True}
 OPTIONS = [
-    ("mlp", {"width": 1000, "depth": 5, "linear_layers": 9}),
+    ("mlp", {"width": 1000, "layers": 6, "linear_layers": 9}),
     ("mlp", {"hidden": [100, 500, 30], "input_channel": 0}),
     ("mlp", {"feature_dim": "num_classes", "feature_linear": True}),
-    ("mlp", {"classifier": "simplex"}),
+    ("mlp", {"classifier": "fixed_etf"}),
     ("mlp", {"frozen": ["fc1", "fc2"]}),
     ("convnet", HEAD),
-    ("vgg11", {"head": "none", **HEAD}),
-    ("vgg16", {"head": "none", **HEAD}),
+    ("vgg11", {"dense_layers": 0, **HEAD}),
+    ("vgg16", {"dense_layers": 1, **HEAD}),
     ("resnet18", {"base_width": 16}),
     ("resnet18", {"stem": "imagenet", **HEAD}),
-    ("resnet18", {"feature_dim": "num_classes", "classifier": "simplex"}),
+    ("resnet18", {"feature_dim": "num_classes", "classifier": "fixed_etf"}),
     ("resnet50", {"feature_dim": 100, "base_width": 8}),
     ("densenet40", {"stem": "imagenet", **HEAD}),
     ("alexnet_tiled", HEAD),

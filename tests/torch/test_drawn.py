@@ -28,12 +28,12 @@ def separation(images, labels):
 
 def test_the_draw_of_a_seed_is_the_subset_that_a_run_trains_on(digits):
     subset = Subset.model_validate({"dataset": "digits", "samples": 30})
-    found = measure_draws(subset, digits, (0, 7), ["separation", "nc1"])
+    found = measure_draws(subset, digits, (0, 7), ["separation_fuzziness", "nc1"])
     images, labels = read_split(digits, "train")
     for seed, values in zip((0, 7), found, strict=True):
         rows = draw(labels, (30,) * 10, seed)
         expected = separation(images[rows].reshape(len(rows), -1).astype(float), labels[rows])
-        assert values["separation"] == pytest.approx(expected, rel=1e-5)
+        assert values["separation_fuzziness"] == pytest.approx(expected, rel=1e-5)
         assert values["nc1"] == pytest.approx(expected / 10, rel=1e-5)
     assert found[0] != found[1]
 
@@ -43,15 +43,17 @@ def test_the_normalisation_changes_nothing_as_the_measure_is_invariant(digits):
         {"dataset": "digits", "samples": 20},
         {"dataset": "digits", "samples": 20, "mean": [9], "std": [3]},
     )
-    values = [measure_draws(Subset.model_validate(how), digits, (1,), ["separation"])[0] for how in (plain, shifted)]
-    assert values[0]["separation"] == pytest.approx(values[1]["separation"], rel=1e-4)
+    values = [
+        measure_draws(Subset.model_validate(how), digits, (1,), ["separation_fuzziness"])[0] for how in (plain, shifted)
+    ]
+    assert values[0]["separation_fuzziness"] == pytest.approx(values[1]["separation_fuzziness"], rel=1e-4)
 
 
 def test_the_script_writes_each_draw_and_their_central_95_percent(digits, tmp_path):
     spec = DrawsSpec.model_validate(
         {
-            "axes": ["dataset", "image_size"],
-            "columns": {"separation": {"metric": "separation"}},
+            "key_columns": ["dataset", "image_size"],
+            "columns": {"separation_fuzziness": {"metric": "separation_fuzziness"}},
             "draws": 60,
             "points": [({"dataset": "digits", "image_size": 8}, {"dataset": "digits", "samples": 15})],
             "seeds": list(range(60)),
@@ -64,8 +66,8 @@ def test_the_script_writes_each_draw_and_their_central_95_percent(digits, tmp_pa
     draws, (row,) = pd.read_csv(tmp_path / "t_seeds.csv"), pd.read_csv(tmp_path / "t.csv").to_dict("records")
     assert list(draws.seed) == list(range(60))
     assert json.loads(json.dumps(row)).keys() == {
-        "dataset", "image_size", *(f"separation_{how}" for how in ("mean", "std", "low", "high", "n"))
+        "dataset", "image_size", *(f"separation_fuzziness_{how}" for how in ("mean", "std", "low", "high", "n"))
     }  # fmt: skip
-    assert row["separation_n"] == 60
-    assert row["separation_low"] == pytest.approx(np.quantile(draws.separation, 0.025))
-    assert row["separation_high"] == pytest.approx(np.quantile(draws.separation, 0.975))
+    assert row["separation_fuzziness_n"] == 60
+    assert row["separation_fuzziness_low"] == pytest.approx(np.quantile(draws.separation_fuzziness, 0.025))
+    assert row["separation_fuzziness_high"] == pytest.approx(np.quantile(draws.separation_fuzziness, 0.975))

@@ -84,7 +84,7 @@ def test_a_models_table_holds_the_metrics_of_its_own_features():
     assert found["train", "network", "eval", "all", "accuracy"] == pytest.approx(right)
     loss = nn.functional.cross_entropy(logits, labels).item()
     assert found["train", "network", "eval", "all", "loss"] == pytest.approx(loss, rel=1e-6)
-    separations = [found["train", name, "eval", "all", "separation"] for name in ("0", "3", "features")]
+    separations = [found["train", name, "eval", "all", "separation_fuzziness"] for name in ("0", "3", "features")]
     slope = np.polyfit(range(3), np.log(separations), 1)[0]
     assert found["train", "layers", "eval", "all", "decay_ratio"] == pytest.approx(np.exp(slope), rel=1e-9)
     assert set(table.metric) <= set(METRICS)
@@ -110,9 +110,9 @@ def test_train_mode_uses_the_batch_and_leaves_the_model_as_it_was():
     assert not network.training
     halves = [nn.Sequential(*model()[:3]).train()(part).detach() for part in images.split(45)]
     direct = values(collapse.measure(nn.Sequential(nn.Linear(12, 3)), [(torch.cat(halves), labels)]))
-    at = ("train", "features", "eval", "all", "separation")
-    assert found["train", "2", "train", "all", "separation"] == pytest.approx(direct[at], rel=1e-5)
-    assert found["train", "2", "eval", "all", "separation"] != pytest.approx(direct[at], rel=1e-2)
+    at = ("train", "features", "eval", "all", "separation_fuzziness")
+    assert found["train", "2", "train", "all", "separation_fuzziness"] == pytest.approx(direct[at], rel=1e-5)
+    assert found["train", "2", "eval", "all", "separation_fuzziness"] != pytest.approx(direct[at], rel=1e-2)
 
 
 def test_other_data_is_compared_with_the_class_means():

@@ -295,7 +295,7 @@ def test_features_of_any_size_are_measured_as_well(scale):
 def test_one_sample_a_class_says_nothing_about_their_variability():
     table = collapse.measure(model(), [(X[:K], Y[:K])])
     table = table[(table.layer == "features") & (table.classes == "all")].set_index("metric")
-    undefined = ["nc1", "nc1_sum", "nc1_sample_mean", "separation", "nc1_quotient", "cdnv", "within_trace"]
+    undefined = ["nc1", "nc1_sum", "nc1_sample_mean", "separation_fuzziness", "nc1_trace_ratio", "cdnv", "within_trace"]
     assert table.value[undefined].isna().all()
     assert table.reason[undefined].str.contains("one sample a class").all()
     assert not np.isnan(table.value["cosine_mean"])

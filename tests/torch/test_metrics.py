@@ -113,8 +113,8 @@ def test_variability_about_a_simplex_is_in_closed_form(k):
     exact = (k - 1) ** 2 * 0.09 / 4
     assert variability.nc1(coordinates, within, count, k + 2) == pytest.approx(exact / k, rel=EXACT)
     assert variability.nc1(coordinates, within, count, k + 2, "sample") == pytest.approx(exact / k, rel=EXACT)
-    assert variability.separation(coordinates, within, count, k + 2) == pytest.approx(exact, rel=EXACT)
-    assert variability.nc1_quotient(coordinates, trace, count) == pytest.approx(0.09 * (k - 1) / 4, rel=EXACT)
+    assert variability.separation_fuzziness(coordinates, within, count, k + 2) == pytest.approx(exact, rel=EXACT)
+    assert variability.nc1_trace_ratio(coordinates, trace, count) == pytest.approx(0.09 * (k - 1) / 4, rel=EXACT)
     squared = 4 * 2 * k / (k - 1)
     assert variability.cdnv(coordinates, trace, count) == pytest.approx(0.09 * (k - 1) / squared, rel=EXACT)
     assert variability.nc1(coordinates, 0 * within, count, k + 2) == 0
@@ -123,7 +123,9 @@ def test_variability_about_a_simplex_is_in_closed_form(k):
 def test_imbalance_weighs_the_classes_as_each_convention_says():
     """Two classes at -1 and 1 on a line, three samples to one: SS_b = 4 p q, but 1 for class-centred means."""
     coordinates, within, count = np.array([[-1.0], [1.0]]), np.array([[0.5]]), np.array([3, 1])
-    assert variability.separation(coordinates, within, count, 1) == pytest.approx(0.5 / (4 * 0.75 * 0.25), rel=EXACT)
+    assert variability.separation_fuzziness(coordinates, within, count, 1) == pytest.approx(
+        0.5 / (4 * 0.75 * 0.25), rel=EXACT
+    )
     assert variability.nc1(coordinates, within, count, 1) == pytest.approx(0.5 / 2, rel=EXACT)
     # About the sample mean -1/2: (1/4 + 9/4)/2 = 5/4.
     assert variability.nc1(coordinates, within, count, 1, "sample") == pytest.approx(0.5 / 1.25 / 2, rel=EXACT)
@@ -168,7 +170,7 @@ def test_duality_is_invariant_to_a_common_rotation_class_order_and_scale(seed, s
         (duality.self_duality, [np.ones((3, 4)), np.zeros((3, 4))], "every class mean is zero"),
         (variability.nc1, [np.zeros((3, 0)), np.zeros((0, 0)), np.ones(3), 4], "rank lost: .* 0 dimensions, not 2"),
         (variability.cdnv, [np.zeros((2, 1)), np.ones(2), np.ones(2)], "two class means coincide"),
-        (variability.nc1_quotient, [np.zeros((2, 1)), np.ones(2), np.ones(2)], "all class means coincide"),
+        (variability.nc1_trace_ratio, [np.zeros((2, 1)), np.ones(2), np.ones(2)], "all class means coincide"),
         (answers.fraction, [np.zeros(2), np.zeros(2)], "no samples of these classes"),
         (memorization.memorization, [np.zeros(2), np.zeros(2)], "no label was changed"),
         (memorization.class_distance, [np.ones((2, 3))], "all class means coincide"),

@@ -58,14 +58,14 @@ SPECIFIED = [
     ("resnet18", COLOUR, {"stem": "imagenet"}, 11_181_642, 512),
     ("resnet18", COLOUR, {"stem": "imagenet", "feature_dim": "num_classes"}, 8_867_542, 10),
     # Equi-separation (He & Su 2023): GFNN at h = 100, L = 2, 6, 18, with L + 1 hidden layers.
-    ("mlp", RESIZED, {"width": 100, "depth": 3}, 31_910, 100),
-    ("mlp", RESIZED, {"width": 100, "depth": 7}, 73_110, 100),
-    ("mlp", RESIZED, {"width": 100, "depth": 19}, 196_710, 100),
+    ("mlp", RESIZED, {"width": 100, "layers": 4}, 31_910, 100),
+    ("mlp", RESIZED, {"width": 100, "layers": 8}, 73_110, 100),
+    ("mlp", RESIZED, {"width": 100, "layers": 20}, 196_710, 100),
     ("gresnet", GREY, {}, 8 * (9 * 64 + 16) + 81_930, 8192),
     ("gresnet", GREY, {"block": "bottleneck"}, 12 * (25 * 64 + 16) + 81_930, 8192),
     ("gresnet", GREY, {"block": "mixed"}, 6 * (25 * 64 + 16) + 4 * (9 * 64 + 16) + 81_930, 8192),
     # Memorization-dilation (Nguyen et al. 2023): 9 layers of width 2048, two classes.
-    ("mlp", Shape(3, 32, 2), {"width": 2048, "depth": 8, "feature_dim": "num_classes"}, 35_704_844, 2),
+    ("mlp", Shape(3, 32, 2), {"width": 2048, "layers": 9, "feature_dim": "num_classes"}, 35_704_844, 2),
     # Papyan et al. 2020: DenseNet 15.3M and dimension 1734, dimension 448; Huang et al. 2017: 1.0M for the latter.
     ("densenet250", COLOUR, {}, 15_324_406, 1734),
     ("densenet40", COLOUR, {}, 1_019_722, 448),
@@ -74,7 +74,7 @@ SPECIFIED = [
     ("resnet50", IMAGENET, {"stem": "imagenet"}, 25_557_032, 2048),
     ("resnet152", IMAGENET, {"stem": "imagenet"}, 60_192_808, 2048),
     # Deep linear networks (Dang et al. 2023): batch norm on the features; torchvision's vgg16_bn has 14,723,136 before.
-    ("vgg16", COLOUR, {"head": "none", "feature_batch_norm": True}, 14_723_136 + 1024 + 5130, 512),
+    ("vgg16", COLOUR, {"dense_layers": 0, "feature_batch_norm": True}, 14_723_136 + 1024 + 5130, 512),
     ("resnet18", COLOUR, {"feature_batch_norm": True, "linear_layers": 3}, 11_173_962 + 1024 + 2 * 512**2, 512),
 ]
 
@@ -112,10 +112,10 @@ def test_vgg11_parameters_add_up_layer_by_layer():
 def test_a_fixed_simplex_and_narrow_features_save_a_fifth_of_resnet18():
     """Zhu et al. 2021: 20.70 % of the parameters; the simplex alone saves the 5,120 of the classifier's weight."""
     full = outline("resnet18", COLOUR, stem="imagenet")
-    network = outline("resnet18", COLOUR, stem="imagenet", feature_dim="num_classes", classifier="simplex")
+    network = outline("resnet18", COLOUR, stem="imagenet", feature_dim="num_classes", classifier="fixed_etf")
     assert count(network, trained=True) == 8_867_442
     assert round(100 * (1 - count(network, trained=True) / count(full)), 2) == 20.70
-    simplex_alone = outline("resnet18", COLOUR, stem="imagenet", classifier="simplex")
+    simplex_alone = outline("resnet18", COLOUR, stem="imagenet", classifier="fixed_etf")
     assert count(full) - count(simplex_alone, trained=True) == 5120
 
 
@@ -231,7 +231,7 @@ def test_he_initialisation_keeps_the_scale_of_a_deep_network_without_batch_norm(
     images = torch.randn(100, 1, 10, 10)
     scale = {}
     for kind in ("default", "he"):
-        network = make("mlp", RESIZED, width=100, depth=19, batch_norm=False, initialisation=kind)
+        network = make("mlp", RESIZED, width=100, layers=20, batch_norm=False, initialisation=kind)
         activations = outputs(network, images)
         first, last = (activations[layer].var(0).mean().item() for layer in ("fc1", "fc19"))
         scale[kind] = last / first
@@ -246,7 +246,7 @@ def kinds(network: nn.Module, layer: str) -> list[type]:
 
 
 def test_equi_separation_networks_measure_the_pixels_and_every_hidden_layer():
-    network = make("mlp", RESIZED, width=100, depth=7).eval()
+    network = make("mlp", RESIZED, width=100, layers=8).eval()
     assert network.measured == ("flatten", *(f"fc{i}" for i in range(1, 8)))
     images = torch.randn(3, 1, 10, 10)
     assert torch.equal(outputs(network, images)["flatten"], images.flatten(1))
@@ -280,7 +280,7 @@ def is_orthogonal(weight: torch.Tensor) -> bool:
 )
 def test_deep_linear_perceptron(variant, hidden, features):
     """Dang et al. 2023 (code): signed features behind the six hidden layers, then M bias-free orthogonal layers."""
-    options = {"width": 32, "depth": 6, "linear_layers": 3, "classifier_bias": False, "initialisation": "orthogonal"}
+    options = {"width": 32, "layers": 7, "linear_layers": 3, "classifier_bias": False, "initialisation": "orthogonal"}
     network = make("mlp", GREY, **options, **variant)
     assert kinds(network, "fc6") == [nn.Linear, nn.ReLU, nn.BatchNorm1d][: 3 if "feature_batch_norm" in variant else 2]
     assert [is_orthogonal(network.layers[f"fc{i}"][0].weight) for i in range(1, 7)] == [
@@ -296,7 +296,7 @@ def test_deep_linear_perceptron(variant, hidden, features):
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet18"])
 def test_deep_linear_convolutional_networks(name):
-    options = {"head": "none"} if name == "vgg16" else {"base_width": 8}
+    options = {"dense_layers": 0} if name == "vgg16" else {"base_width": 8}
     network = make(name, COLOUR, linear_layers=2, feature_batch_norm=True, **options)
     assert list(network.layers)[-3:] == ["pool", "feature_norm", "linear1"]
     assert network.features_layer == "feature_norm"
@@ -362,7 +362,7 @@ def test_a_residual_block_adds_its_input_before_the_last_relu():
 
 @pytest.mark.parametrize("width", [10, 128])
 def test_a_simplex_classifier_is_an_exact_simplex(width):
-    network = make("mlp", Shape(1, 8, 10), width=width, classifier="simplex")
+    network = make("mlp", Shape(1, 8, 10), width=width, classifier="fixed_etf")
     weight = network.classifier.weight.detach()
     gram = weight @ weight.T
     expected = torch.full((10, 10), -1 / 9).fill_diagonal_(1)
@@ -374,22 +374,24 @@ def test_a_simplex_classifier_is_an_exact_simplex(width):
 
 def test_a_simplex_needs_as_many_dimensions_as_classes():
     with pytest.raises(ValueError, match="simplex of 10 classes needs features of that dimension, not 9"):
-        make("mlp", Shape(1, 8, 10), width=9, classifier="simplex")
+        make("mlp", Shape(1, 8, 10), width=9, classifier="fixed_etf")
     torch.testing.assert_close(simplex(2, 2), torch.tensor([[1.0, -1.0], [-1.0, 1.0]]) / 2**0.5)
 
 
-@pytest.mark.parametrize("options", [{"frozen": ("fc1", "classifier")}, {"frozen": ("fc1",), "classifier": "simplex"}])
+@pytest.mark.parametrize(
+    "options", [{"frozen": ("fc1", "classifier")}, {"frozen": ("fc1",), "classifier": "fixed_etf"}]
+)
 def test_no_gradient_reaches_what_is_frozen(options):
     network = make("mlp", Shape(1, 8, 10), **options)
     network(torch.randn(4, 1, 8, 8)).square().sum().backward()
     without = {name for name, parameter in network.named_parameters() if parameter.grad is None}
     frozen = {"layers.fc1.0.weight", "layers.fc1.0.bias", "layers.fc1.1.weight", "layers.fc1.1.bias"}
-    bias = set() if options.get("classifier") == "simplex" else {"classifier.bias"}
+    bias = set() if options.get("classifier") == "fixed_etf" else {"classifier.bias"}
     assert without == frozen | {"classifier.weight"} | bias
 
 
 def test_freezing_replaces_what_was_frozen_but_never_trains_a_fixed_classifier():
-    network = make("mlp", Shape(1, 8, 10), frozen=("fc1",), classifier="simplex")
+    network = make("mlp", Shape(1, 8, 10), frozen=("fc1",), classifier="fixed_etf")
     network.freeze(["fc2"])
     trained = {name.removeprefix("layers.").split(".")[0] for name, p in network.named_parameters() if p.requires_grad}
     assert trained == {"fc1", "classifier"}

@@ -62,7 +62,7 @@ def test_statistics_are_their_definitions(counts, d, monkeypatch):
     coordinates, inside, count = (getattr(statistics, name).numpy() for name in ("coordinates", "within", "count"))
     for ours, sigma in (
         (variability.nc1(coordinates, inside, count, d) * k, between),
-        (variability.separation(coordinates, inside, count, d), weighted),
+        (variability.separation_fuzziness(coordinates, inside, count, d), weighted),
     ):
         inverse = np.linalg.pinv(sigma, rcond=1e-10, hermitian=True)
         assert ours == pytest.approx(np.trace(within @ inverse), rel=1e-9)
@@ -147,7 +147,8 @@ def test_nc1_and_separation_are_invariant(seed, scale):
     before, after = class_statistics(x, y, 4), class_statistics(moved, order[y], 4)
     assert nc1(after) == pytest.approx(nc1(before), rel=1e-10)
     separations = [
-        variability.separation(s.coordinates.numpy(), s.within.numpy(), s.count.numpy(), 7) for s in (before, after)
+        variability.separation_fuzziness(s.coordinates.numpy(), s.within.numpy(), s.count.numpy(), 7)
+        for s in (before, after)
     ]
     assert separations[1] == pytest.approx(separations[0], rel=1e-10)
 
@@ -283,13 +284,15 @@ def test_all_principal_components_leave_the_separation_as_it_is():
     batches = [Batch({"features": h}, h.flatten(1)[:, :3], y) for h, y in parts]
     found = principal_statistics(batches, 3, components=100)
     names = ("coordinates", "within", "count", "width")
-    principal = variability.separation(*(found[f"features/principal/{name}"].numpy() for name in names))
+    principal = variability.separation_fuzziness(*(found[f"features/principal/{name}"].numpy() for name in names))
     whole = vars(class_statistics(hidden, labels, 3)) | {"width": torch.tensor(20)}
-    assert principal == pytest.approx(variability.separation(*(whole[name].numpy() for name in names)), rel=1e-10)
-    few = principal_statistics(batches, 3, components=3)
-    assert variability.separation(*(few[f"features/principal/{name}"].numpy() for name in names)) != pytest.approx(
-        principal, rel=0.01
+    assert principal == pytest.approx(
+        variability.separation_fuzziness(*(whole[name].numpy() for name in names)), rel=1e-10
     )
+    few = principal_statistics(batches, 3, components=3)
+    assert variability.separation_fuzziness(
+        *(few[f"features/principal/{name}"].numpy() for name in names)
+    ) != pytest.approx(principal, rel=0.01)
 
 
 @pytest.mark.parametrize("bias", [0, 10])
@@ -304,4 +307,4 @@ def test_separation_is_that_of_a_pseudo_inverse(bias):
     expected = np.trace(deviations.T @ deviations / len(labels) @ np.linalg.pinv(between, rcond=1e-10, hermitian=True))
     found = class_statistics(torch.from_numpy(hidden), torch.from_numpy(labels), 10)
     parts = found.coordinates.numpy(), found.within.numpy(), found.count.numpy(), np.array(100)
-    assert variability.separation(*parts) == pytest.approx(expected, rel=1e-10)
+    assert variability.separation_fuzziness(*parts) == pytest.approx(expected, rel=1e-10)

@@ -82,8 +82,8 @@ def unweighted(x, y):
     return np.trace(within @ np.linalg.pinv(between, rcond=1e-10, hermitian=True))
 
 
-def separation(found, width, name="separation_unweighted"):
-    within = found.within_unweighted if name == "separation_unweighted" else found.within
+def separation(found, width, name="separation_fuzziness_unweighted"):
+    within = found.within_unweighted if name == "separation_fuzziness_unweighted" else found.within
     return getattr(variability, name)(found.coordinates.numpy(), within.numpy(), found.count.numpy(), width)
 
 
@@ -92,7 +92,7 @@ def test_unweighted_separation_counts_every_class_alike(counts):
     x, y = uneven(counts)
     found = class_statistics(x, y, 4)
     assert separation(found, 6) == pytest.approx(unweighted(x, y), rel=1e-9)
-    assert separation(found, 6) != pytest.approx(separation(found, 6, "separation"), rel=0.01)
+    assert separation(found, 6) != pytest.approx(separation(found, 6, "separation_fuzziness"), rel=0.01)
     rounded = class_statistics((1000 + x).float(), y, 4)  # centres that float32 can not hold
     assert separation(rounded, 6) == pytest.approx(unweighted((1000 + x).float().double(), y), rel=1e-5)
 
@@ -100,7 +100,7 @@ def test_unweighted_separation_counts_every_class_alike(counts):
 def test_of_equal_counts_every_weight_is_the_same():
     x, y = uneven((9, 9, 9, 9))
     found = class_statistics(x, y, 4)
-    assert separation(found, 6) == separation(found, 6, "separation")
+    assert separation(found, 6) == separation(found, 6, "separation_fuzziness")
 
 
 def test_unweighted_shards_merged_are_the_whole():

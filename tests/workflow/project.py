@@ -20,14 +20,14 @@ protocol: {learning_rate: 0.1, weight_decay: 0.01, batch_size: 60, epochs: 2}
 tables:
   fig1:
     title: "Minority cosine"
-    axes: [dataset, model, k_major, ratio, oversampling]
+    key_columns: [dataset, model, k_major, ratio, oversampling]
     columns:
       cos_minor: {metric: cosine_mean, layer: classifier, split: "-", classes: minority}
 figures:
   fig1: {title: "Minority cosine", tables: [fig1]}
 scales:
   demo:
-    cut: "nothing"
+    deviations: "nothing"
     tables:
       fig1: [{dataset: digits, model: mlp, k_major: 7, n_major: 40, ratio: 20}]
 """

@@ -18,14 +18,14 @@ protocol: {learning_rate: 0.1, weight_decay: 0.01, batch_size: 8, epochs: 1, los
 tables:
   fig1:
     title: "Accuracy"
-    axes: [dataset, model]
+    key_columns: [dataset, model]
     columns:
       accuracy: {metric: accuracy, layer: network}
 figures:
   fig1: {title: "Accuracy", tables: [fig1]}
 scales:
   demo:
-    cut: "nothing"
+    deviations: "nothing"
     tables:
       fig1: [{dataset: stripes, model: linear, counts: all, initialisation: zero}]
 """
@@ -129,9 +129,9 @@ ADDED = {
         "config/papers/mine.yaml": [
             (
                 "tables",
-                "  fig2:\n    title: 'Metric'\n    axes: [dataset, model]\n    columns:\n"
+                "  fig2:\n    title: 'Metric'\n    key_columns: [dataset, model]\n    columns:\n"
                 "      present: {metric: classes_present}\n    predictions:\n      twice: {theory: twice}\n"
-                "  fig2_theory: {title: 'Theory', solver: squares, axes: [x]}",
+                "  fig2_theory: {title: 'Theory', solver: squares, key_columns: [x]}",
             ),
             ("figures", "  fig2: {title: 'Metric', tables: [fig2, fig2_theory]}"),
             (

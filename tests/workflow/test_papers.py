@@ -1,8 +1,12 @@
 """Papers' files: what they say, and what is wrong with a wrong one."""
 
+import json
+import re
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from collapse.cost import worth_a_gpu
 from collapse.grid import variant_name
@@ -11,7 +15,8 @@ from collapse.plan import Plan
 from collapse.recipe import Imbalance, Recipe, Seeds
 from collapse.strict import ConfigError, validate
 
-PAPERS = sorted((Path(__file__).parents[2] / "config" / "papers").glob("*.yaml"))
+CONFIG = Path(__file__).parents[2] / "config"
+PAPERS = sorted((CONFIG / "papers").glob("*.yaml"))
 PAPER = next(path for path in PAPERS if path.stem == "layer_peeled")
 SEEDS = (0, 1, 2)
 PROTOCOL = {"learning_rate": 0.1, "weight_decay": 0, "batch_size": 60, "epochs": 2}
@@ -32,7 +37,7 @@ FIRST = ("    ", "where", "across", "condition", "mean_over")
         ("k_major: 7, n_major", "k_major: 11, n_major", "k_major 11: digits has 10 classes"),
         ("model: mlp, k_major: 7", "model: mlpp, k_major: 7", "unknown model 'mlpp'; valid choices: mlp, convnet"),
         ("digits, model: mlp, k_major: 7", "digit, model: mlp, k_major: 7", "unknown dataset 'digit'; valid choices"),
-        ("ratio: 70, oversampling", "ration: 70, oversampling", "unknown axis 'ration'; valid choices: activation"),
+        ("ratio: 70, oversampling", "ration: 70, oversampling", "tables.fig6 'ration'; valid choices: activation"),
         ("tables: [fig6]", "tables: [fig66]", "unknown table in figures 'fig66'; valid choices: fig2, fig3"),
         ("    table: fig6\n", "    table: fig9\n", "claims.fig6_falls: unknown table of figure fig6 'fig9'"),
         ("    figure: fig6\n", "    figure: fig9\n", "claims.fig6_falls: unknown figure 'fig9'"),
@@ -45,10 +50,13 @@ FIRST = ("    ", "where", "across", "condition", "mean_over")
         ("where: {ratio: 1}", "where: {ratio: 2}", "no grid of fig2 has ratio 2, at any scale; valid: 1, 10, 100"),
         ("across: ratio", "across: model", "claims.fig2_rises: across model has no order, being mlp, vgg13: use comp"),
         ("condition: {above: 0.95}", "condition: {drawn: 0.95}", "the condition drawn needs a table of draws: fig2"),
+        ("    key_columns: ", "    axes: ", "tables.fig2: axes is now key_columns"),
+        ("    key_columns: ", "    each: [layer]\n    key_columns: ", "tables.fig2: each is now rows_per"),
+        ("    deviations: ", "    cut: ", "scales.demo: cut is now deviations"),
         ("mean_over: [ratio]", "over: [ratio]", "over is now mean_over"),
         ("_oversampling-{oversampling}", "", "two different runs are both called"),
         ("learning_rate: 0.1", "learning_rate: fast", "protocol.learning_rate: Input should be a valid number"),
-        ("model: mlp, k_major: 7", "model: mlp, classifier: simplex, width: 9, k_major: 7", "a simplex of 10 classes"),
+        ("model: mlp, k_major: 7", "model: mlp, classifier: fixed_etf, width: 9, k_major: 7", "a simplex of 10"),
         ("metric: cosine_mean", "metric: cosine", "unknown metric 'cosine'; valid choices: cosine_m"),
         ("title: \"Expl", "titel: \"Expl", "unknown key titel"),
     ],
@@ -75,6 +83,18 @@ def test_every_paper_has_its_scales_its_figure_scripts_and_claims_that_can_be_ch
     assert sorted(checked) == sorted(paper.claims)
 
 
+@pytest.mark.parametrize("path", [*PAPERS, CONFIG / "config.yaml"], ids=lambda path: path.stem)
+def test_a_file_names_its_schema_and_keeps_to_it_and_a_mistake_does_not(path):
+    """What an editor shows while a file is written."""
+    text = path.read_text()
+    schema = path.parent / re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)[1]
+    checker = jsonschema.Draft202012Validator(json.loads(schema.read_text()))
+    data = yaml.safe_load(text)
+    assert not list(checker.iter_errors(json.loads(json.dumps(data))))
+    assert list(checker.iter_errors(data | {"scal": 1}))
+
+
+DRAWN = "separation_fuzziness: {metric: separation_fuzziness}"
 EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation")
 
 
@@ -86,12 +106,20 @@ EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation"
         ("batch_norm: true}", "batch_norm: yess}", "has batch_norm yess, at any scale; valid: False, True"),
         ("chosen_by: held_out_accuracy", "chosen_by: train_accuracy", "valid: held_out_accuracy, test_accuracy"),
         ("epoch: 0}", "epoch: 599}", "claims.epochs_initial: no grid of epochs_fit has epoch 599, at any scale"),
+        ("rename: {optimizer: momentum}", "labels: {optimizer: momentum}",
+         "axis in scales.demo.tables.fig1 labels is now rename"),
         ("compare: {frozen: [false, true]}", "across: frozen\n    reduce: change", "across frozen has no order"),
-        ("where: {bn_mode: train, chosen_by: held_out_accuracy}\n    across: depth",
-         "where: {bn_mode: train, learning_rate: max}\n    across: depth", "unknown axis of depth_fit 'learning_rate'"),
-        ("draws: 50", "draws: 50\n    each: [layer]", "a table of draws has no network: no each"),
-        ("separation: {metric: separation}", "separation: {metric: accuracy}", "unknown metric of a table of draws"),
-        ("separation: {metric: separation}", "separation: {metric: nc1, split: test}", "names a metric, and nothing"),
+        ("where: {bn_mode: train, chosen_by: held_out_accuracy}\n    across: layers",
+         "where: {bn_mode: train, learning_rate: max}\n    across: layers",
+         "unknown axis of depth_fit 'learning_rate'"),
+        ("layers: [4, 8, 20]", "depth: [3, 7, 19]",
+         "axis in scales.demo.tables.imbalance depth is now layers, which counts the classifier too: 8 for depth: 7"),
+        ("depth-{hidden_layers}_", "depth-{depth}_", "axis in variant depth is now layers"),
+        ("across: layers", "across: depth", "claims.fig1_depth: axis of fig1_fit depth is now layers"),
+        ("draws: 50", "draws: 50\n    rows_per: [layer]", "a table of draws has no network: no rows_per"),
+        (DRAWN, "separation_fuzziness: {metric: accuracy}", "unknown metric of a table of draws"),
+        (DRAWN, "separation_fuzziness: {metric: nc1, split: test}", "names a metric, and nothing"),
+        ("last: {metric: separation_fuzziness}", "last: {metric: separation}", "separation is now separation_fuzz"),
         ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 200}", "holds 140 train samples of some class"),
         ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 9, mean: [[1, 1]]}", "mean has 2 values"),
         ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 9, ratio: 1}", "unknown key ratio"),
@@ -102,7 +130,7 @@ def test_a_mistake_in_a_claim_or_a_table_of_draws_is_found_when_the_paper_is_rea
     assert good in text
     copy = tmp_path / "equi_separation.yaml"
     # The table of D_0 is the last to name that metric.
-    head, found, tail = text.rpartition(good) if good.startswith("separation: {") else text.partition(good)
+    head, found, tail = text.rpartition(good) if good == DRAWN else text.partition(good)
     copy.write_text(head + found.replace(good, bad) + tail)
     with pytest.raises(ConfigError) as error:
         Plan(load_paper(copy), "demo", SEEDS)
@@ -114,9 +142,10 @@ def test_published_learning_rates_of_the_law():
     plan = Plan(load_paper(EQUI_SEPARATION), "paper", SEEDS)
 
     def rates(table):
+        points = [(point.axes, point.recipe.options(), point.recipe.protocol) for point in plan.grids[table].points()]
         return {
-            (point.recipe.options().depth + 1, point.axes.get("optimizer", "sgd")): point.recipe.protocol.learning_rate
-            for point in plan.grids[table].points()
+            (options.layers, axes.get("optimizer", protocol.optimizer)): protocol.learning_rate
+            for axes, options, protocol in points
         }
 
     assert rates("fig1") == {
@@ -172,7 +201,7 @@ def test_the_published_protocol_is_untouched_at_paper_scale():
 def test_a_recipe_round_trips_through_json():
     for recipe in Plan(load_paper(PAPER), "paper", SEEDS).recipes.values():
         assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
-        assert Recipe.model_validate_json(recipe.identity()) == recipe
+        assert Recipe.recorded(json.loads(recipe.identity())) == recipe
 
 
 def test_the_users_changes_win_over_a_grids_own_axes():
@@ -182,8 +211,8 @@ def test_the_users_changes_win_over_a_grids_own_axes():
 
 
 def test_a_variant_names_what_applies():
-    template = "depth-{depth}_norm-{batch_norm}_hidden-{hidden}_rate-{learning_rate}"
-    assert variant_name(template, recipe(architecture={"depth": 7})) == "depth-7_norm-True_rate-0.1"
+    template = "depth-{hidden_layers}_norm-{batch_norm}_hidden-{hidden}_rate-{learning_rate}"
+    assert variant_name(template, recipe(architecture={"layers": 8})) == "depth-7_norm-True_rate-0.1"
     shaped = recipe(architecture={"hidden": [100, 500], "batch_norm": False})
     assert variant_name(template, shaped) == "depth-2_norm-False_hidden-100-500_rate-0.1"
     assert variant_name(template, recipe(model="convnet")) == "rate-0.1"
@@ -201,6 +230,25 @@ def test_a_recipe_is_known_by_its_version_and_by_what_is_not_default():
     assert "smoothing" not in plain.identity()
     assert plain.sha256() != recipe(architecture={"width": 64}).sha256()
     assert plain.sha256() != plain.at_seed(1).sha256()
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "former", "written"),
+    [
+        ("mlp", {}, {}, {"depth": 2, "classifier": "learned"}),
+        ("mlp", {"layers": 8}, {"depth": 7}, {"depth": 7, "hidden": None, "classifier": "learned"}),
+        ("mlp", {"hidden": [9, 5]}, {"hidden": [9, 5], "width": 9}, {"depth": 2, "hidden": [9, 5], "width": 9}),
+        ("vgg11", {"dense_layers": 2}, {}, {"head": "dense"}),
+        ("vgg11", {"dense_layers": 0}, {"head": "none"}, {"head": "none"}),
+        ("resnet18", {"classifier": "fixed_etf"}, {"classifier": "simplex"}, {"classifier": "simplex"}),
+    ],
+)
+def test_a_recipe_of_an_earlier_version_is_read_and_is_known_again(model, options, former, written):
+    """Its runs are not made anew: the identity is made of the names that options had."""
+    now = recipe(model=model, architecture=options)
+    assert json.loads(now.identity())["architecture"] == former
+    old = now.model_dump(mode="json") | {"architecture": written}
+    assert Recipe.recorded(old) == Recipe.recorded(json.loads(now.identity())) == now
 
 
 def recipe(**changed):
@@ -244,6 +292,11 @@ def test_latent_classes_double_the_labels():
         ({"imbalance": {"counts": "all", "ratio": 7}}, "give counts or ratio, not both"),
         ({"labels": {"noise": 1.2}}, "labels.noise: Input should be less than or equal to 1"),
         ({"labels": {"nois": 0.2}}, "unknown key nois; valid keys: noise, latent, shuffled"),
+        ({"architecture": {"depth": 7}}, "depth is now layers, which counts the classifier too: 8 for depth: 7"),
+        ({"architecture": {"classifier": "simplex"}}, "simplex is now fixed_etf"),
+        ({"model": "vgg11", "architecture": {"head": "none"}}, "head is now dense_layers: 2 for head: dense, 0 for"),
+        ({"architecture": {"layers": 1}}, "greater than or equal to 2"),
+        ({"architecture": {"hidden": [30, 50], "layers": 4}}, "give hidden or layers, not both"),
         ({"architecture": {"widht": 3}}, "unknown key widht; valid keys: "),
         ({"architecture": {"norm_after_activation": True, "batch_norm": False}}, "norm_after_activation needs"),
         ({"model": "resnet18", "architecture": {"width": 3}}, "unknown key width; valid keys: "),
@@ -268,14 +321,14 @@ def test_a_recipe_that_can_not_be_run_says_why(changed, message):
 
 def test_widths_follow_from_the_hidden_layers():
     options = recipe(architecture={"hidden": [30, 50, 40]}).options()
-    assert (options.depth, options.width, options.widths()) == (3, 50, (30, 50, 40))
+    assert (options.layers, options.width, options.widths()) == (4, 50, (30, 50, 40))
 
 
 def test_narrow_perceptrons_are_not_worth_a_gpu():
     protocol = {"learning_rate": 0.1, "weight_decay": 0, "batch_size": 128, "epochs": 600}
     deep = {"dataset": "fashion_mnist", "imbalance": {"counts": [100] * 10}, "protocol": protocol}
-    assert not worth_a_gpu(recipe(**deep, architecture={"width": 100, "depth": 19}))
-    assert worth_a_gpu(recipe(**deep, architecture={"width": 1000, "depth": 19}))
+    assert not worth_a_gpu(recipe(**deep, architecture={"width": 100, "layers": 20}))
+    assert worth_a_gpu(recipe(**deep, architecture={"width": 1000, "layers": 20}))
     assert worth_a_gpu(recipe(**deep, model="resnet18"))
 
 

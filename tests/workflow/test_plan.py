@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from tests.workflow.project import BIN, ROOT, Project
@@ -75,9 +76,12 @@ def test_a_mistake_in_a_papers_file_is_one_clear_error(project, tmp_path):
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize("name", ["README.md", "config/README.md", "docs/metrics.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "config/README.md", "docs/metrics.md", "config/schemas/config.json", "config/schemas/paper.json"],
+)
 def test_the_tables_of_the_documentation_are_up_to_date(name, tmp_path):
-    copy = tmp_path / "README.md"
+    copy = tmp_path / Path(name).name
     copy.write_text((ROOT / name).read_text())
     command = [BIN / "python", ROOT / "workflow/scripts/generate_docs.py", copy]
     subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT / "workflow")})

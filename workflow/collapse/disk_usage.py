@@ -3,8 +3,8 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from collapse.claims.language import SCALES
 from collapse.plan import Plan
@@ -13,7 +13,8 @@ RUN = "*/*/*/*/seed-*"  # paper/dataset/model/variant
 REMADE = ("tables", "figures", "claims", "pages")
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True)
+class Row:
     """One kind of thing in one folder."""
 
     folder: str

@@ -3,7 +3,7 @@
 import itertools
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field, NonNegativeInt
@@ -26,6 +26,22 @@ SECTIONS: dict[str, list[type[BaseModel]]] = {
 AXES = {name: section for section, models in SECTIONS.items() for model in models for name in model.model_fields} | {
     name: "" for name in Recipe.model_fields if name not in (*SECTIONS, "seeds", "version")
 }
+# Axes and keys of blocks of an earlier version, and what they are called now.
+RENAMED = {"labels": "rename"} | {
+    old: new for models in SECTIONS.values() for model in models for old, new in model.RENAMED.items()
+}
+
+
+def check_axis(kind: str, name: str, choices: Iterable[str] = tuple(sorted(AXES))) -> str:
+    """Return `name` if it is among `choices`, else raise a ValueError: what it is called now, or what there is."""
+    if name in RENAMED:
+        raise ValueError(f"{kind} {name} is now {RENAMED[name]}")
+    return check_choice(kind, name, choices)
+
+
+def split(block: Axes) -> tuple[Axes, Axes]:
+    """The axes of a block, and under `rename` what its table calls some of them there."""
+    return {axis: value for axis, value in block.items() if axis != "rename"}, block.get("rename", {})
 
 
 def combinations(block: Axes) -> Iterator[Axes]:
@@ -47,7 +63,7 @@ def resolve(axes: Axes, protocol: Axes, source: str, changes: Axes | None = None
     }
     for name, value in axes.items():
         try:
-            section = AXES[check_choice("axis", name, sorted(AXES))]
+            section = AXES[check_axis("axis", name)]
         except ValueError as error:
             raise ConfigError(f"{source} can not be used:\n  {error}") from None
         (data[section] if section else data)[name] = value
@@ -75,8 +91,12 @@ def subset_name(recipe: Recipe) -> str:
     return "_".join(f"{len(list(group))}x{count}" for count, group in itertools.groupby(recipe.class_counts()))
 
 
+# Beside the axes, what a folder may be named by: one for layers would have another name than the runs that are there.
+NAMED_BY = {"hidden_layers": lambda recipe: None if (layers := axis_value(recipe, "layers")) is None else layers - 1}
+
+
 def fields(template: str) -> list[str]:
-    """Axes that a path template names in braces."""
+    """Axes, and what else is in NAMED_BY, that a path template names in braces."""
     return [field for _, field, _, _ in string.Formatter().parse(template) if field]
 
 
@@ -86,7 +106,10 @@ def variant_name(template: str, recipe: Recipe) -> str:
     """
     parts = []
     for part in re.split(r"_(?![^{]*\})", template):
-        values = {axis: _in_a_name(axis_value(recipe, axis)) for axis in fields(part)}
+        values = {
+            field: _in_a_name(NAMED_BY[field](recipe) if field in NAMED_BY else axis_value(recipe, field))
+            for field in fields(part)
+        }
         if all(values.values()):
             parts.append(part.format(**values))
     return "_".join(parts)
@@ -110,7 +133,7 @@ class Point(NamedTuple):
 class Grid(ConfigModel):
     """The runs of one table: blocks of axes whose lists are multiplied out, on one protocol, at each seed.
 
-    `labels` in a block say what the table calls an axis there, as {optimizer: momentum} for sgd with momentum.
+    `rename` in a block says what the table calls an axis there, as {optimizer: momentum} for sgd with momentum.
     """
 
     blocks: tuple[Axes, ...]
@@ -123,10 +146,10 @@ class Grid(ConfigModel):
     def points(self) -> Iterator[Point]:
         """Every grid point; raises ConfigError for one that can not be run."""
         for block in self.blocks:
-            labels = block.get("labels", {})
-            for axes in combinations({axis: value for axis, value in block.items() if axis != "labels"}):
+            given, renamed = split(block)
+            for axes in combinations(given):
                 recipe = resolve(axes, self.protocol, self.source, self.changes)
-                yield Point(axes | labels, self._cell(recipe), recipe)
+                yield Point(axes | renamed, self._cell(recipe), recipe)
 
     def _cell(self, recipe: Recipe) -> str:
         """Folder of a recipe's seeds: dataset/model/variant, the variant template filled in.

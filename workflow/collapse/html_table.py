@@ -2,6 +2,7 @@
 
 import html
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ th, td { padding: .3em .7em; text-align: left; border-bottom: 1px solid #ddd; ve
 th { border-bottom: 2px solid #888; white-space: nowrap; }
 .long { min-width: 20em; }
 .holds { color: #0a7d33; font-weight: 600; } .fails { color: #b3261e; font-weight: 600; }
-.inconclusive { color: #9a6700; font-weight: 600; }
+.inconclusive, .undefined { color: #9a6700; font-weight: 600; }
 """
 
 
@@ -27,10 +28,10 @@ def page(table: Path, title: str) -> str:
     )
 
 
-def _cell(value: object) -> str:
+def _cell(value: Any) -> str:
     try:
         text = f"{float(value):.4g}" if "." in str(value) else str(value)
     except ValueError:
         text = str(value)
-    style = text if text in ("holds", "fails", "inconclusive") else "long" if len(text) > 40 else ""
+    style = text if text in ("holds", "fails", "inconclusive", "undefined") else "long" if len(text) > 40 else ""
     return f'<td class="{style}">{html.escape(text)}</td>'

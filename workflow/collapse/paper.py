@@ -1,18 +1,17 @@
 """A paper: one YAML file with its protocol, its tables and figures, its claims, and the grid of each scale."""
 
-import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from collapse.claims.language import Claim
 from collapse.claims.places import check_places
 from collapse.data import drawn
-from collapse.grid import AXES, Axes, fields
-from collapse.metrics.entries import METRICS, OF_IMAGES
+from collapse.grid import NAMED_BY, Axes, check_axis, fields, split
+from collapse.metrics.entries import METRICS, OF_IMAGES, RENAMED
 from collapse.recipe import Protocol
 from collapse.strict import ConfigError, ConfigModel, check_choice, meanings, read_yaml, validate
 from collapse.theory.entries import PREDICTIONS, SOLVERS
@@ -41,6 +40,8 @@ class Column(ConfigModel):
     @field_validator("metric")
     @classmethod
     def _known(cls, metric: str) -> str:
+        if metric in RENAMED:
+            raise ValueError(f"{metric} is now {RENAMED[metric]}")
         return check_choice("metric", metric, METRICS)
 
 
@@ -71,16 +72,18 @@ class Best(ConfigModel):
 class Content(ConfigModel):
     """The rows and columns of a table."""
 
+    RENAMED: ClassVar = {"axes": "key_columns", "each": "rows_per"}
+
     columns: dict[str, Column] = Field({}, description="measured columns; each gets _mean and _std over the seeds")
     spread: bool = Field(True, description="false: the mean over the seeds alone, under the column's own name")
     predictions: dict[str, Prediction] = Field({}, description="columns computed from the measured ones by a theory")
-    axes: tuple[str, ...] = Field(
+    key_columns: tuple[str, ...] = Field(
         description="columns that say which point a row is; claims select and compare by them"
     )
-    each: tuple[Literal["epoch", "layer", "bn_mode"], ...] = Field(
+    rows_per: tuple[Literal["epoch", "layer", "bn_mode"], ...] = Field(
         (),
-        description="axes within a run: a row for each measured epoch, layer (numbered, the input is 0), batch norm "
-        "mode; without epoch, the last",
+        description="key columns within a run: a row for each measured epoch, layer (numbered, the input is 0), batch "
+        "norm mode; without epoch, the last",
     )
     inside: bool = Field(False, description="layers inside others (blocks) are layers of their own")
     best: Best | None = Field(None, description="keep the best value of one axis alone")
@@ -92,7 +95,7 @@ class Content(ConfigModel):
     @property
     def keys(self) -> tuple[str, ...]:
         """Columns that say which point a row is."""
-        return (*self.axes, *(["chosen_by"] if self.best else []), *self.each)
+        return (*self.key_columns, *(["chosen_by"] if self.best else []), *self.rows_per)
 
     @property
     def panel_keys(self) -> tuple[str, ...]:
@@ -109,8 +112,8 @@ class Table(Content):
     def found_keys(self, blocks: tuple[Axes, ...]) -> tuple[str, ...]:
         """Those of its keys whose values no grid says, so that only the finished table shows them."""
         if self.solver:
-            return tuple(axis for axis in self.axes if not any(axis in block for block in blocks))
-        return tuple(key for key in self.each if key == "layer")
+            return tuple(axis for axis in self.key_columns if not any(axis in block for block in blocks))
+        return tuple(key for key in self.rows_per if key == "layer")
 
     @model_validator(mode="after")
     def _one_source(self) -> "Table":
@@ -121,11 +124,11 @@ class Table(Content):
         elif self.draws:
             self._only_data()
         else:
-            for axis in self.axes:
-                check_choice("axis", axis, sorted(AXES))
+            for axis in self.key_columns:
+                check_axis("axis", axis)
             if self.best:
-                check_choice("axis in best.along", self.best.along, self.axes)
-                if len(self.axes) < 2:
+                check_axis("axis in best.along", self.best.along, self.key_columns)
+                if len(self.key_columns) < 2:
                     raise ValueError("best needs an axis beside the one of which the best value is kept")
                 for column in self.best.by:
                     check_choice("column in best.by", column, self.columns)
@@ -133,18 +136,18 @@ class Table(Content):
                 for column in PREDICTIONS[prediction.theory].columns:
                     check_choice(f"column for theory {prediction.theory}", column, self.columns)
                 for axis in prediction.at:
-                    check_choice("axis in at", axis, self.axes)
+                    check_axis("axis in at", axis, self.key_columns)
         return self
 
     def _only_data(self) -> None:
-        for axis in self.axes:
+        for axis in self.key_columns:
             check_choice("axis of a table of draws", axis, drawn.Subset.model_fields)
         for name, column in self.columns.items():
             check_choice(f"metric of a table of draws, in column {name},", column.metric, OF_IMAGES)
             if column.model_fields_set != {"metric"}:
                 raise ValueError(f"column {name} of a table of draws names a metric, and nothing else")
-        if self.each or self.best or self.predictions or self.inside:
-            raise ValueError("a table of draws has no network: no each, best, predictions or inside")
+        if self.rows_per or self.best or self.predictions or self.inside:
+            raise ValueError("a table of draws has no network: no rows_per, best, predictions or inside")
 
 
 class Figure(ConfigModel):
@@ -158,7 +161,9 @@ class Figure(ConfigModel):
 class Scale(ConfigModel):
     """What a scale runs; everything else of the paper's file is common to the scales."""
 
-    cut: str = Field(description="what was cut from the published protocol, in words")
+    RENAMED: ClassVar = {"cut": "deviations"}
+
+    deviations: str = Field(description="in what it deviates from the published protocol, in words")
     protocol: dict[str, Any] = Field({}, description="keys of the protocol that this scale changes")
     tables: dict[str, tuple[Axes, ...]] = Field(
         description="grid of each table: blocks whose lists are multiplied out (for a solver: its settings)"
@@ -172,8 +177,9 @@ class Paper(ConfigModel):
     title: str = Field(description="title of the paper")
     reference: str = Field(description="authors, title, journal, arXiv")
     variant: str = Field(
-        description="name of a run's folder below dataset/model, with axes in braces; a part between underscores is "
-        "left out where its axis is null, empty, or no option of the network"
+        description="name of a run's folder below dataset/model, with axes in braces (and hidden_layers: layers of mlp "
+        "but for the classifier); a part between underscores is left out where its axis is null, empty, or no option "
+        "of the network"
     )
     protocol: Protocol = Field(description="the published protocol")
     tables: dict[str, Table] = Field(description="tables by name")
@@ -183,8 +189,8 @@ class Paper(ConfigModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Paper":
-        for axis in fields(self.variant):
-            check_choice("axis in variant", axis, sorted(AXES))
+        for axis in set(fields(self.variant)) - set(NAMED_BY):
+            check_axis("axis in variant", axis)
         for kind, named in (("table", self.tables), ("figure", self.figures)):
             for name in named:
                 if not re.fullmatch(NAME, name):
@@ -198,14 +204,21 @@ class Paper(ConfigModel):
                 raise ValueError(f"claims.{name}: {error}") from None
         for name, scale in self.scales.items():
             for table, blocks in scale.tables.items():
-                axes = self.tables[check_choice(f"table in scales.{name}", table, self.tables)].axes
-                for label in itertools.chain.from_iterable(block.get("labels", {}) for block in blocks):
-                    check_choice(f"axis in labels of scales.{name}.tables.{table}", label, axes)
+                check_choice(f"table in scales.{name}", table, self.tables)
+                self._check_blocks(table, blocks, f"scales.{name}.tables.{table}")
             for key in scale.protocol:
                 check_choice(f"key in scales.{name}.protocol", key, Protocol.model_fields)
         for name, claim in self.claims.items():
             check_places(claim, self.tables[claim.table], self.grids_of(claim.table), f"claims.{name}")
         return self
+
+    def _check_blocks(self, name: str, blocks: tuple[Axes, ...], place: str) -> None:
+        table = self.tables[name]
+        for given, renamed in map(split, blocks):
+            for axis in renamed:
+                check_axis(f"axis in rename of {place}", axis, table.key_columns)
+            for axis in given if table.columns and not table.draws else ():
+                check_axis(f"axis in {place}", axis)
 
     def _check_claim(self, claim: Claim) -> None:
         figure = self.figures[check_choice("figure", claim.figure, self.figures)]
@@ -214,7 +227,7 @@ class Paper(ConfigModel):
             for column in claim.columns:
                 check_choice(f"column of {claim.table}", column, table.columns | table.predictions)
         for axis in (*claim.where, *claim.mean_over, *filter(None, [claim.across]), *claim.compare):
-            check_choice(f"axis of {claim.table}", axis, table.panel_keys)
+            check_axis(f"axis of {claim.table}", axis, table.panel_keys)
         if claim.condition.drawn is not None and not table.draws:
             raise ValueError(f"the condition drawn needs a table of draws: {claim.table} is none")
 

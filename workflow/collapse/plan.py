@@ -69,7 +69,7 @@ class Plan:
     def _subset(self, table: str, axes: Axes) -> tuple[Axes, drawn.Subset]:
         source = f"config/papers/{self.paper.name}.yaml, scales.{self.scale_name}.tables.{table}"
         subset = validate(drawn.Subset, axes, source)
-        return {axis: getattr(subset, axis) for axis in self.paper.tables[table].axes}, subset
+        return {axis: getattr(subset, axis) for axis in self.paper.tables[table].key_columns}, subset
 
     def figures(self) -> list[str]:
         """Figures whose tables all have a grid at this scale."""
@@ -83,8 +83,8 @@ class Plan:
             paper=self.paper.name,
             scale=self.scale_name,
             claims={name: claim for name, claim in self.paper.claims.items() if claim.figure == figure},
-            axes={name: table.panel_keys for name, table in tables.items()},
-            found_axes={name: table.found_keys(self.scale.tables[name]) for name, table in tables.items()},
+            panel_keys={name: table.panel_keys for name, table in tables.items()},
+            found_keys={name: table.found_keys(self.scale.tables[name]) for name, table in tables.items()},
         )
 
     def published(self, figure: str) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ class Plan:
     def draws_spec(self, name: str) -> DrawsSpec:
         """What the script that makes a table of draws has to know."""
         table = self.paper.tables[name]
-        return DrawsSpec(points=self.subsets[name], seeds=tuple(range(table.draws)), **_content(table))
+        return DrawsSpec(points=self.subsets[name], seeds=tuple(range(table.draws or 0)), **_content(table))
 
 
 def _content(table: Table) -> dict[str, Any]:

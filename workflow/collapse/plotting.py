@@ -59,9 +59,9 @@ def laws(
 ) -> Figure:
     """The law of data separation as small multiples: a row and a column for each combination of the axes named so.
 
-    table, fit: as `separation` takes them, for every panel. Where a learning rate was chosen, the one that held-out
-    accuracy chose is drawn, and the one that test accuracy chose, where it is another, as grey crosses. `title` names a
-    panel from the first row of its table, `note` says something of its fit.
+    table, fit: as `separation_fuzziness` takes them, for every panel. Where a learning rate was chosen, the one that
+    held-out accuracy chose is drawn, and the one that test accuracy chose, where it is another, as grey crosses.
+    `title` names a panel from the first row of its table, `note` says something of its fit.
     """
     above, aside = _values(table, rows), _values(table, columns)
     figure, panels = plt.subplots(
@@ -75,9 +75,9 @@ def laws(
             axes.set_axis_off()
             continue
         shown, law = (_chosen(part, "held_out_accuracy") for part in here)
-        separation(axes, shown, law, note(law.iloc[0]) if note else "")
+        separation_fuzziness(axes, shown, law, note(law.iloc[0]) if note else "")
         _other_choice(axes, here[0])
-        axes.set(title=title(shown.iloc[0]), xlabel=f"layer  ({count_note(shown, 'separation')})")
+        axes.set(title=title(shown.iloc[0]), xlabel=f"layer  ({count_note(shown, 'separation_fuzziness')})")
     for axes in panels[:, 0]:
         axes.set(ylabel="separation fuzziness $D$")
     return figure
@@ -104,23 +104,24 @@ def _other_choice(axes: Axes, table: pd.DataFrame) -> None:
     ours, theirs = (_chosen(table, column) for column in ("held_out_accuracy", "test_accuracy"))
     if set(ours.learning_rate) != set(theirs.learning_rate):
         part = theirs[theirs.bn_mode == "train"]
-        axes.plot(part.layer, part.separation_mean, linestyle="", marker="x", markersize=4, color="0.5", zorder=1)
+        values = part.separation_fuzziness_mean
+        axes.plot(part.layer, values, linestyle="", marker="x", markersize=4, color="0.5", zorder=1)
 
 
-def separation(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame, note: str = "") -> None:
+def separation_fuzziness(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame, note: str = "") -> None:
     """D of every layer in both batch norm modes (filled: train), and the fitted line of the train mode with rho and r.
 
-    table: layer, bn_mode, separation_mean, separation_std; fit: bn_mode, r, rho; `note` stands below them. The line is
-    drawn through the mean of ln D, where a least-squares line passes.
+    table: layer, bn_mode, separation_fuzziness_mean, separation_fuzziness_std; fit: bn_mode, r, rho; `note` stands
+    below them. The line is drawn through the mean of ln D, where a least-squares line passes.
     """
     for mode, fill in (("eval", "none"), ("train", "full")):
         part = table[table.bn_mode == mode]
         axes.errorbar(
-            part.layer, part.separation_mean, yerr=part.separation_std, linestyle="", marker="o", markersize=4,
-            fillstyle=fill, color=sns.color_palette()[0], elinewidth=0.8,
+            part.layer, part.separation_fuzziness_mean, yerr=part.separation_fuzziness_std, linestyle="", marker="o",
+            markersize=4, fillstyle=fill, color=sns.color_palette()[0], elinewidth=0.8,
         )  # fmt: skip
     train, law = table[table.bn_mode == "train"], fit[fit.bn_mode == "train"]
-    shown = train.dropna(subset="separation_mean")
+    shown = train.dropna(subset="separation_fuzziness_mean")
     if len(shown) and train.layer.max() > shown.layer.max():  # such layers keep their place
         axes.set_xlim(-0.05 * train.layer.max(), 1.05 * train.layer.max())
         note = f"no $D$ beyond layer {shown.layer.max():.0f}\n{note}"
@@ -134,7 +135,7 @@ def separation(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame, note: str = "
 
 def fitted_line(axes: Axes, shown: pd.DataFrame, ratio: float, colour: int = 1) -> None:
     """The line of decay `ratio` through the mean of ln D and of the layers shown."""
-    height = np.log(shown.separation_mean).mean()
+    height = np.log(shown.separation_fuzziness_mean).mean()
     line = np.exp(height + (shown.layer - shown.layer.mean()) * np.log(ratio))
     axes.plot(shown.layer, line, color=sns.color_palette()[colour], linewidth=1)
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from collapse.data.entries import DATASETS
+from collapse.former_names import former_options, present_options
 from collapse.models.entries import NETWORKS
 from collapse.models.options import NetworkOptions
 from collapse.strict import ConfigModel, check_choice, meanings
@@ -250,7 +251,8 @@ class Recipe(ConfigModel):
         "measured: the split held_out, on which to choose a learning rate",
     )
     principal_components: PositiveInt | None = Field(
-        None, description="measure separation_principal too, on that many principal components of wider layers"
+        None,
+        description="measure separation_fuzziness_principal too, on that many principal components of wider layers",
     )
     keep_checkpoints: Literal["last", "measured", "all"] = Field(
         "last", description="measured: those epochs, and the first of zero training error; all: every epoch"
@@ -304,7 +306,7 @@ class Recipe(ConfigModel):
             )
         options = self.options()
         width = options.declared_width(self.num_labels())
-        if options.classifier == "simplex" and width is not None and width < self.num_labels():
+        if options.classifier == "fixed_etf" and width is not None and width < self.num_labels():
             raise ValueError(f"a simplex of {self.num_labels()} classes needs features of that dimension, not {width}")
         # Every network has batch norm, but for perceptrons that are asked to do without.
         normed = getattr(options, "batch_norm", True) or options.feature_batch_norm
@@ -314,6 +316,11 @@ class Recipe(ConfigModel):
                 f"{self.epoch_length()}), on which batch norm is undefined: choose another batch_size"
             )
         return self
+
+    @classmethod
+    def recorded(cls, data: dict[str, Any]) -> "Recipe":
+        """A recipe from the JSON of identity(), recipe.json or a file of statistics, of an earlier version too."""
+        return cls.model_validate(data | {"architecture": present_options(data["architecture"])})
 
     def at_seed(self, seed: int) -> "Recipe":
         """The same recipe with every source of chance at `seed`."""
@@ -346,10 +353,10 @@ class Recipe(ConfigModel):
         """What tells this recipe from every other, as JSON: version, and the values that are not defaults.
 
         A key that is added to a recipe later leaves earlier ones as they were, at its default. A default whose meaning
-        changes needs a new version.
+        changes needs a new version. Options go by the names of an earlier version, so that its runs are known again.
         """
         changed = self.model_dump(mode="json", exclude_defaults=True)
-        options = self.options().model_dump(mode="json", exclude_defaults=True)
+        options = former_options(self.options().model_dump(mode="json", exclude_defaults=True))
         return json.dumps(changed | {"architecture": options, "version": self.version}, sort_keys=True)
 
     def sha256(self) -> str:

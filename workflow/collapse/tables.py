@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from collapse.grid import axis_value
+from collapse.metrics.entries import RENAMED
 from collapse.metrics.groups import group_name
 from collapse.paper import Column, Content, Prediction
 from collapse.plan import TableSpec
@@ -67,23 +68,23 @@ def read_run(folder: Path) -> Run:
 
 
 def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
-    """One row a run, or one for each epoch, layer and bn_mode of it that `spec.each` asks for.
+    """One row a run, or one for each epoch, layer and bn_mode of it that `spec.rows_per` asks for.
 
-    Columns: the spec's axes, `each`, seed, the measured columns (at the end of the protocol, where `each` asks for no
-    epoch), what theories predict from them, `status` of the run (ok, untrained, diverged) and `reason`: why it is not
-    ok, and why values are missing, as "column: why". `runs` is the folder above dataset/model/variant.
+    Columns: the spec's key_columns, rows_per, seed, the measured columns (at the end of the protocol, where rows_per
+    has no epoch), what theories predict from them, `status` of the run (ok, untrained, diverged) and `reason`: why it
+    is not ok, and why values are missing, as "column: why". `runs` is the folder above dataset/model/variant.
     Raises NoSuchValue for a column that names something which none of the runs has.
     """
     read = cache(read_run)
     rows, unmatched = [], dict.fromkeys(spec.columns, 0)
     for axes, cell, recipe in spec.grid.points():
         # k_major and the like as the grid asked for them: a balanced run serves every k_major.
-        named = {axis: axes.get(axis, axis_value(recipe, axis)) for axis in spec.axes}
+        named = {axis: axes.get(axis, axis_value(recipe, axis)) for axis in spec.key_columns}
         num_classes = len(recipe.class_counts())
         known = {"oversampling": recipe.imbalance.oversampling, "num_classes": num_classes}
         for seed in spec.grid.seeds:
             run = read(runs / cell / f"seed-{seed}")
-            for places in within_run(run, recipe, spec.each, spec.inside):
+            for places in within_run(run, recipe, spec.rows_per, spec.inside):
                 keys = {name: _key(column, named, places, num_classes) for name, column in spec.columns.items()}
                 values = {name: run.values.get(key) for name, key in keys.items()}
                 for name, key in keys.items():
@@ -146,7 +147,7 @@ def _refuse(name: str, spec: TableSpec, runs: list[Run]) -> None:
 
 def best(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     """The rows of the best value of one axis, once for each column that chooses, which their chosen_by names."""
-    axes, same = list(spec.axes), [axis for axis in spec.axes if axis != spec.best.along]
+    axes, same = list(spec.key_columns), [axis for axis in spec.key_columns if axis != spec.best.along]
     parts = []
     for column in spec.best.by:
         scores = table.astype({column: float}).groupby(axes, sort=False, dropna=False)[column].mean().reset_index()
@@ -156,7 +157,7 @@ def best(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def within_run(run: Run, recipe: Recipe, each: Sequence[str], inside: bool = False) -> Iterator[dict[str, Any]]:
+def within_run(run: Run, recipe: Recipe, rows_per: Sequence[str], inside: bool = False) -> Iterator[dict[str, Any]]:
     """Every combination of the epochs that the recipe asks for, of measured layers and of bn_modes of a run.
 
     Other measured epochs (that of zero training error, which every seed has for itself; the last finite one of a
@@ -167,13 +168,13 @@ def within_run(run: Run, recipe: Recipe, each: Sequence[str], inside: bool = Fal
         "layer": measured_layers(run.values, inside) or [None],
         "bn_mode": ["eval", "train"],
     }
-    for combination in itertools.product(*(choices[place] for place in each)):
-        yield {"epoch": recipe.protocol.total_epochs} | dict(zip(each, combination, strict=True))
+    for combination in itertools.product(*(choices[place] for place in rows_per)):
+        yield {"epoch": recipe.protocol.total_epochs} | dict(zip(rows_per, combination, strict=True))
 
 
 def measured_layers(measured: Values, inside: bool = False) -> list[str]:
     """Names of a run's measured layers, in order of depth; the logits are none, those inside another only if asked."""
-    found = dict.fromkeys(key[2] for key in measured if key[5] == "separation")
+    found = dict.fromkeys(key[2] for key in measured if key[5] == "separation_fuzziness")
     return [layer for layer in found if layer != "logits" and (inside or "." not in layer)]
 
 
@@ -187,7 +188,7 @@ def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> lis
     """What a theory says of each row, from its own measured columns or from those of the run at `prediction.at`."""
     source, measured = table.astype(dict.fromkeys(spec.columns, float)), list(spec.columns)
     if prediction.at:
-        same = [axis for axis in (*spec.axes, *spec.each, "seed") if axis not in prediction.at]
+        same = [axis for axis in (*spec.key_columns, *spec.rows_per, "seed") if axis not in prediction.at]
         chosen = source[(source[list(prediction.at)] == pd.Series(prediction.at)).all(axis=1)]
         source = source.drop(columns=measured).merge(chosen[[*same, *measured]], on=same, how="left")
     theory = resolve_name(PREDICTIONS[prediction.theory].function)
@@ -195,12 +196,14 @@ def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> lis
 
 
 def read_metrics(path: Path) -> tuple[Values, dict[tuple, str]]:
-    """Values of a metrics.csv, and the reasons of those that are NaN; raises CutOff for one that does not end with the
-    end of a line.
+    """Values of a metrics.csv, of an earlier version too, and the reasons of those that are NaN; raises CutOff for one
+    that does not end with the end of a line.
     """
     if not path.read_bytes().endswith(b"\n"):
         raise CutOff(f"{path} is cut off: delete it, and run again to measure anew")
-    table = pd.read_csv(path).set_index(KEYS)
+    table = pd.read_csv(path)
+    table["metric"] = table.metric.replace(RENAMED)  # so that a better name for a metric measures nothing anew
+    table = table.set_index(KEYS)
     missing = table.value.isna()
     return table.value.to_dict(), table.reason[missing].to_dict()
 

@@ -12,16 +12,16 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument(
     "--spec", type=ClaimsSpec.model_validate_json, required=True, help="JSON of collapse.claims.language.ClaimsSpec"
 )
-parser.add_argument("--tables", type=Path, nargs="*", required=True, help="tables in the order of the spec's axes")
+parser.add_argument("--tables", type=Path, nargs="*", required=True, help="tables in the order of spec.panel_keys")
 parser.add_argument("--out", type=Path, required=True)
 
 if __name__ == "__main__":
     args = parser.parse_args()
-    tables = dict(zip(args.spec.axes, map(pd.read_csv, args.tables), strict=True))
+    tables = dict(zip(args.spec.panel_keys, map(pd.read_csv, args.tables), strict=True))
     verdicts = check_all(args.spec, tables)
     verdicts.to_csv(args.out, index=False)
-    for row in verdicts.itertuples():
-        measured = f" ({row.ours:.3g}, wanted {row.condition}, n = {row.n})" if row.ours != "" else ""
-        print(f"{row.verdict:>12}: {row.statement}{measured}")
-        if row.reason:
-            print(f"{'':>14}{row.reason}")
+    for row in verdicts.to_dict("records"):
+        measured = f" ({row['ours']:.3g}, wanted {row['condition']}, n = {row['n']})" if row["ours"] != "" else ""
+        print(f"{row['verdict']:>12}: {row['statement']}{measured}")
+        if row["reason"]:
+            print(f"{'':>14}{row['reason']}")

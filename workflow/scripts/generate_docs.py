@@ -1,8 +1,9 @@
-"""Write the tables of README.md and config/README.md from what they describe: the models that check the keys, the
-results of benchmarks/, the claims of docs/gallery/.
+"""Write what is generated: the tables of README.md, config/README.md and docs/metrics.md from what they describe (the
+models that check the keys, the results of benchmarks/, the claims of docs/gallery/), and config/schemas/.
 """
 
 import csv
+import json
 import re
 import sys
 from functools import partial
@@ -149,6 +150,15 @@ def fill(text: str) -> str:
     return text
 
 
+def schema(name: str) -> str:
+    """JSON schema of config.yaml or of a paper's file, for editors (collapse.config, collapse.paper check more)."""
+    found = {"config": Config, "paper": Paper}[name].model_json_schema()
+    if name == "paper":  # its name is that of its file
+        del found["properties"]["name"]
+        found["required"].remove("name")
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema"} | found, indent=1) + "\n"
+
+
 if __name__ == "__main__":
     for path in map(Path, sys.argv[1:]):
-        path.write_text(fill(path.read_text()))
+        path.write_text(schema(path.stem) if path.suffix == ".json" else fill(path.read_text()))

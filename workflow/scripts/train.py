@@ -5,6 +5,7 @@ the epoch and exits with 128 + the signal's number.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from collapse.training.run import state_folder
 from collapse.training.workers import Machine, Task, train_tasks
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--recipe", type=Recipe.model_validate_json, required=True, help="JSON of collapse.recipe.Recipe")
+parser.add_argument("--recipe", type=json.loads, required=True, help="identity of a collapse.recipe.Recipe")
 parser.add_argument("--seeds", type=int, nargs="+", required=True)
 parser.add_argument("--dataset", type=Path, required=True, help="manifest.json of the prepared dataset")
 parser.add_argument("--rows", type=Path, nargs="+", required=True, help="index files, one a run")
@@ -30,8 +31,9 @@ parser.add_argument("--threads", type=int, required=True, help="CPU threads, of 
 if __name__ == "__main__":
     args = parser.parse_args()
     machine = Machine(args.device, args.gpus, args.jobs_per_gpu, args.locks, args.workers, args.threads)
+    recipe = Recipe.recorded(args.recipe)
     tasks = [
-        Task(args.recipe.at_seed(seed), args.dataset.parent, rows, state_folder(args.state, run.parent), run.parent)
+        Task(recipe.at_seed(seed), args.dataset.parent, rows, state_folder(args.state, run.parent), run.parent)
         for seed, rows, run in zip(args.seeds, args.rows, args.out, strict=True)
     ]
     sys.exit(train_tasks(tasks, machine, args.save_every))

@@ -63,7 +63,7 @@ def check(
 def panels_of(values: pd.DataFrame) -> list[Panel]:
     """The panels of a quantity, each named by those of its axes that tell panels apart."""
     axes = [axis for axis in values if axis not in ("seed", "value", "reason")]
-    told = [axis for axis in axes if values[axis].nunique(dropna=False) > 1]
+    told = [axis for axis in axes if len(values[axis].unique()) > 1]
     parts = values.groupby(axes, dropna=False, sort=False) if axes else [((), values)]
     return [
         Panel(
@@ -89,7 +89,7 @@ def check_all(spec: ClaimsSpec, tables: Mapping[str, pd.DataFrame]) -> pd.DataFr
     """Verdicts on the claims of a figure, from its tables by name; a claim whose table is absent was not run."""
     rows = []
     for name, claim in spec.claims.items():
-        keys, found = (list(part.get(claim.table, ())) for part in (spec.axes, spec.found_axes))
+        keys, found = (list(part.get(claim.table, ())) for part in (spec.panel_keys, spec.found_keys))
         try:
             rows.append(check(name, claim, tables.get(claim.table), keys, spec.scale, found))
         except ConfigError as error:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from collapse.strict import ConfigModel
 
@@ -18,7 +18,13 @@ def _number(value: Any) -> Any:
     return float(Fraction(value)) if isinstance(value, str) and "/" in value else value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
+Number = Annotated[
+    float,
+    BeforeValidator(_number),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^(-?[0-9]+/[0-9]+|-?inf)$"}]}, mode="validation"
+    ),
+]
 
 
 class Interval(NamedTuple):
@@ -193,15 +199,15 @@ class Claim(ConfigModel):
 
 
 class ClaimsSpec(ConfigModel):
-    """What the script that checks the claims of a figure needs to know: by table the axes that say which point a row
-    is, and those of them whose values only the finished table shows.
+    """What the script that checks the claims of a figure needs to know: by table the columns that say which point a
+    row is, and those of them whose values only the finished table shows.
     """
 
     paper: str
     scale: str
     claims: dict[str, Claim]
-    axes: dict[str, tuple[str, ...]]
-    found_axes: dict[str, tuple[str, ...]] = Field({})
+    panel_keys: dict[str, tuple[str, ...]]
+    found_keys: dict[str, tuple[str, ...]] = Field({})
 
 
 def comparable(value: Any) -> Any:

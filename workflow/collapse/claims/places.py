@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from collapse.claims.language import EXTREMES, Claim, describe, matcher
-from collapse.grid import Axes, axis_value, combinations, resolve
+from collapse.grid import Axes, axis_value, combinations, resolve, split
 
 if TYPE_CHECKING:
     from collapse.paper import Table
@@ -52,10 +52,9 @@ def values_of(axis: str, table: "Table", grids: list[tuple[tuple[Axes, ...], Axe
 
 def block_values(axis: str, block: Axes, protocol: Axes) -> Iterator[Any]:
     """Values of an axis in one block: those it names, the measured epochs of its recipes, or the recipes' default."""
-    labels = block.get("labels", {})
-    given = {key: value for key, value in block.items() if key != "labels"}
-    if axis in labels:
-        yield labels[axis]
+    given, renamed = split(block)
+    if axis in renamed:
+        yield renamed[axis]
     elif axis in given:
         values = given[axis] if isinstance(given[axis], list) else [given[axis]]
         yield from (float("inf") if value == "inf" else value for value in values)

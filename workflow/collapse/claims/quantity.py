@@ -1,7 +1,7 @@
 """The quantity that a claim is about, computed from a table: a value for every panel and seed."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,14 @@ class NotRun(Exception):
 
 def trend(place: np.ndarray, values: np.ndarray) -> float:
     """Kendall's tau-b of values (n,) with their places (n,) on an axis; 0 for constant values."""
-    return 0.0 if np.ptp(values) == 0 else float(stats.kendalltau(place, values).statistic)
+    return 0.0 if np.ptp(values) == 0 else float(stats.kendalltau(place, values)[0])
 
 
 def rank_correlation(values: np.ndarray, others: np.ndarray) -> float:
     """Spearman's correlation of values (n,) and others (n,); 0 where either is constant."""
     if np.ptp(values) == 0 or np.ptp(others) == 0:
         return 0.0
-    return float(stats.spearmanr(values, others).statistic)
+    return float(stats.spearmanr(values, others)[0])
 
 
 # By name: (places on the axis (n,), values (n,), values of with_column (n,)) -> a number (language.REDUCTIONS).
@@ -67,7 +67,7 @@ def quantity(claim: Claim, table: pd.DataFrame, keys: Sequence[str], found_keys:
         rows = across(claim, rows, [*panels, *seed, *claim.compare])
     for axis, places in claim.compare.items():
         rows = compare(rows, axis, places, [*panels, *seed])
-    rows = complete(rows[[*panels, *seed, "value", "reason"]], panels)
+    rows = complete(rows.loc[:, [*panels, *seed, "value", "reason"]], panels)
     return share(rows, claim.share_of_panels) if claim.share_of_panels else rows
 
 
@@ -119,18 +119,18 @@ def select(
         if axis in extremes:
             continue
         found, said = rows[axis].map(matcher(wanted)).astype(bool), f"{axis} {describe(wanted)}"
-        if not found.any():
+        if not bool(found.any()):
             there = ", ".join(map(str, rows[axis].unique()))
             if axis in found_keys:
                 raise ConfigError(f"where: no row has {said}; there are {there}")
             raise NotRun(f"its grid has no {said}, only {there}")
-        rows = rows[found]
+        rows = rows.loc[found]
     others = [key for key in keys if key not in extremes]
     for axis, wanted in extremes.items():
-        allowed = rows[np.isfinite(rows[axis])] if wanted == "max_finite" else rows
+        allowed = rows.loc[np.isfinite(rows[axis])] if wanted == "max_finite" else rows
         wanted = "max" if wanted == "max_finite" else wanted
         best = allowed.groupby(others, dropna=False)[axis].transform(wanted) if others else allowed[axis].agg(wanted)
-        rows = allowed[allowed[axis] == best]
+        rows = allowed.loc[allowed[axis] == best]
     return rows
 
 
@@ -156,7 +156,7 @@ def across(claim: Claim, rows: pd.DataFrame, others: Sequence[str]) -> pd.DataFr
     axis, function = claim.across, REDUCTIONS[claim.reduce]
     if rows[axis].dtype == bool or not pd.api.types.is_numeric_dtype(rows[axis]):
         raise ConfigError(f"across: {axis} has no order, being {', '.join(map(str, rows[axis].unique()))}: use compare")
-    if rows[axis].nunique() < 2:
+    if len(rows[axis].unique()) < 2:
         raise NotRun(f"its grid has a single {axis}, {rows[axis].iloc[0]:g}")
 
     def reduced(part: pd.DataFrame) -> float:
@@ -175,7 +175,7 @@ def compare(rows: pd.DataFrame, axis: str, places: tuple[Any, Any], others: Sequ
     for place in places:
         if not (rows[axis] == comparable(place)).any():
             raise NotRun(f"its grid has no {axis} {place}")
-    chosen = rows[rows[axis].isin([comparable(place) for place in places])]
+    chosen = rows.loc[rows[axis].isin([comparable(place) for place in places])]
 
     def difference(part: pd.DataFrame) -> float:
         one, other = (part.value[part[axis] == comparable(place)] for place in places)
@@ -200,7 +200,7 @@ def reduce_groups(
     return pd.DataFrame(reduced)
 
 
-def groups(rows: pd.DataFrame, keys: Sequence[str]):
+def groups(rows: pd.DataFrame, keys: Sequence[str]) -> Iterable[tuple[Any, pd.DataFrame]]:
     """Combinations of `keys`, as tuples, with their rows; all rows where there is no key."""
     return rows.groupby(list(keys), dropna=False, sort=False) if keys else [((), rows)]
 

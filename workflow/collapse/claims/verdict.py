@@ -50,7 +50,7 @@ class Panel:
 
     def interval(self) -> tuple[float, float]:
         """Student's t interval of the mean, 95 % to each side."""
-        reach = stats.t.ppf(SIDE, len(self.values) - 1) * self.spread / math.sqrt(len(self.values))
+        reach = float(stats.t.ppf(SIDE, len(self.values) - 1)) * self.spread / math.sqrt(len(self.values))
         return self.mean - reach, self.mean + reach
 
 

@@ -80,15 +80,16 @@ VARIABILITY = {
         "the same, means centred by the sample mean (code of Zhu, Dang, Nguyen et al.)", {"centre": "sample"}),
     "nc1_sum": Metric("variability:nc1_sum", SCATTER,
         "K times nc1 (authors' code of Papyan et al. 2020)"),
-    "separation": Metric("variability:separation", SCATTER,
+    "separation_fuzziness": Metric("variability:separation_fuzziness", SCATTER,
         "D = Tr(SS_w SS_b^+), classes weighted by their counts (He & Su 2023)"),
     # Statistics of before it was measured lack what it takes.
     "separation_fuzziness_unweighted": Metric(
-        "variability:separation_unweighted", ("coordinates", "within_unweighted", "count", "width"),
+        "variability:separation_fuzziness_unweighted", ("coordinates", "within_unweighted", "count", "width"),
         "D, classes weighted 1/K, about the sample mean (He & Su 2023, code)", optional=True),
-    "separation_principal": Metric("variability:separation", tuple(f"principal/{name}" for name in SCATTER),
-        "D of the first principal_components alone (code of He & Su 2023, residual networks)", optional=True),
-    "nc1_quotient": Metric("variability:nc1_quotient", SPREAD,
+    "separation_fuzziness_principal": Metric(
+        "variability:separation_fuzziness", tuple(f"principal/{name}" for name in SCATTER),
+        "D of the first principal_components (code of He & Su 2023, residual networks)", optional=True),
+    "nc1_trace_ratio": Metric("variability:nc1_trace_ratio", SPREAD,
         "Tr Sigma_W / Tr Sigma_B (Tirer & Bruna 2022)"),
     "cdnv": Metric("variability:cdnv", SPREAD,
         "class-distance normalised variance, mean over pairs (Galanti et al. 2022)"),
@@ -178,15 +179,15 @@ CORRUPTION = {
         "where changed samples lie between their true class (0) and their label's (1)"),
 }
 
-# Of `separations` (L,) of the measured layers, in order; of the `first` up to the middle one, and the `second` from it.
+# Of the `fuzziness` (L,) of the measured layers in order, the `first` up to the middle one, the `second` from it.
 DECAY = {
-    "decay_ratio": Metric("layers:decay_value", ("separations",),
+    "decay_ratio": Metric("layers:decay_value", ("fuzziness",),
         "rho of ln D = a + l ln rho over the measured layers (He & Su 2023)", {"value": "ratio"}),
-    "decay_r": Metric("layers:decay_value", ("separations",),
+    "decay_r": Metric("layers:decay_value", ("fuzziness",),
         "Pearson's r of that fit", {"value": "r"}),
-    "decay_r2": Metric("layers:decay_value", ("separations",),
+    "decay_r2": Metric("layers:decay_value", ("fuzziness",),
         "its R^2", {"value": "r2"}),
-    "decay_error": Metric("layers:decay_value", ("separations",),
+    "decay_error": Metric("layers:decay_value", ("fuzziness",),
         "its standard error: the root of the squared residuals' sum over the degrees of freedom", {"value": "error"}),
     "decay_ratio_first": Metric("layers:decay_value", ("first",),
         "rho of the first of two lines, fitted apart, that share the middle measured layer", {"value": "ratio"}),
@@ -197,8 +198,8 @@ DECAY = {
 }
 # By the metric of a layer whose decay it is.
 DECAYS = {
-    "separation": DECAY,
-    "separation_principal": renamed(DECAY, "_principal", "{meaning}, of separation_principal"),
+    "separation_fuzziness": DECAY,
+    "separation_fuzziness_principal": renamed(DECAY, "_principal", "{meaning}, of separation_fuzziness_principal"),
 }
 
 # Of each class: class means (K, d), `centred` by the sample mean, `trace` and `count` (K,), and the `weights` (K, d)
@@ -227,6 +228,13 @@ OTHER_DATA = {
 
 METRICS = (
     LINEAR_MAP | WEIGHT_ENERGY | FEATURE_ENERGY | VARIABILITY | CENTRED | DUALITY | BIAS | OPTIMUM | OPTIMUM_AS_CODED
-    | ANSWERS | CALIBRATION | CORRUPTION | DECAYS["separation"] | DECAYS["separation_principal"] | PER_CLASS
-    | OTHER_DATA
+    | ANSWERS | CALIBRATION | CORRUPTION | DECAYS["separation_fuzziness"] | DECAYS["separation_fuzziness_principal"]
+    | PER_CLASS | OTHER_DATA
 )
+
+# Names of an earlier version, and what they are called now.
+RENAMED = {
+    "separation": "separation_fuzziness",
+    "separation_principal": "separation_fuzziness_principal",
+    "nc1_quotient": "nc1_trace_ratio",
+}

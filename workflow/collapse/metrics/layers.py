@@ -18,15 +18,15 @@ class Decay(NamedTuple):
     error: float
 
 
-def decay(separations: np.ndarray) -> Decay:
+def decay(fuzziness: np.ndarray) -> Decay:
     """The law of data separation: least squares of ln D on the layer index, D (L,) in order. He & Su 2023.
 
     Raises Undefined for fewer than three layers, or a D that is not positive and finite.
     """
-    separations = np.asarray(separations, dtype=float)
-    need(len(separations) > 2, "fewer than 3 layers")
-    need(bool((np.isfinite(separations) & (separations > 0)).all()), "a layer's separation is undefined or zero")
-    layers, logs = np.arange(len(separations)), np.log(separations)
+    fuzziness = np.asarray(fuzziness, dtype=float)
+    need(len(fuzziness) > 2, "fewer than 3 layers")
+    need(bool((np.isfinite(fuzziness) & (fuzziness > 0)).all()), "a layer's separation is undefined or zero")
+    layers, logs = np.arange(len(fuzziness)), np.log(fuzziness)
     need(np.ptp(logs) > 0, "the separation is the same in every layer")
     slope, intercept = np.polyfit(layers, logs, 1)
     r = np.corrcoef(layers, logs)[0, 1]
@@ -35,9 +35,9 @@ def decay(separations: np.ndarray) -> Decay:
     return Decay(float(np.exp(slope)), float(r), float(r**2), float(error))
 
 
-def decay_value(separations: np.ndarray, value: str) -> float:
+def decay_value(fuzziness: np.ndarray, value: str) -> float:
     """One of the values of `decay`, by its name."""
-    return getattr(decay(separations), value)
+    return getattr(decay(fuzziness), value)
 
 
 def two_segment_error(first: np.ndarray, second: np.ndarray) -> float:

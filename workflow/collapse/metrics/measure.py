@@ -1,5 +1,6 @@
 """Every metric of a run: what metrics.csv holds."""
 
+import json
 from pathlib import Path
 
 from collapse.atomic_io import read_tensors, write_csv
@@ -13,7 +14,7 @@ COLUMNS = ("epoch", *Row._fields)
 def measure_file(statistics: Path, path: Path) -> None:
     """Read a run's statistics and write its metrics.csv; raises DamagedFile."""
     tensors, metadata = read_tensors(statistics)
-    recipe = Recipe.model_validate_json(metadata["recipe"])
+    recipe = Recipe.recorded(json.loads(metadata["recipe"]))
     layers, inside = (metadata[name].split() for name in ("layers", "layers_inside"))
     groups = run_groups(recipe, recipe.num_labels())
     epochs = sorted({name.partition("/")[0] for name in tensors})

@@ -179,9 +179,9 @@ def optimum_rows(found: Statistics, product: np.ndarray, recipe: Recipe, at: At)
         yield from at.rows(metrics, {"weights": product, "means": found["mean"], "p": p, "shift": shift})
 
 
-def decay_rows(metrics: Mapping[str, Metric], separations: list[float], middle: int, at: At) -> Iterator[Row]:
+def decay_rows(metrics: Mapping[str, Metric], fuzziness: list[float], middle: int, at: At) -> Iterator[Row]:
     """The law of data separation over layers, in order: as one line, and as two that meet at the layer `middle`."""
-    given = {"separations": separations, "first": separations[: middle + 1], "second": separations[middle:]}
+    given = {"fuzziness": fuzziness, "first": fuzziness[: middle + 1], "second": fuzziness[middle:]}
     return at.rows(metrics, given)
 
 

@@ -7,7 +7,7 @@ class Undefined(ValueError):
     """The metric has no value here; the message is the reason. In metrics.csv: NaN, and the reason beside it."""
 
 
-def need(condition: bool, reason: str) -> None:
+def need(condition: bool | np.bool_, reason: str) -> None:
     """Raise Undefined for `reason` unless the condition holds."""
     if not condition:
         raise Undefined(reason)

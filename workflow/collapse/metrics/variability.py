@@ -60,7 +60,7 @@ def nc1_sum(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, widt
     return nc1(coordinates, within, count, width) * (count > 0).sum()
 
 
-def separation(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int) -> float:
+def separation_fuzziness(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int) -> float:
     """D = Tr(SS_w SS_b^+), SS_b = (1/n) sum_k n_k (mu_k - mu)(mu_k - mu)^T, mu the sample mean. He & Su 2023.
 
     K times nc1 where the counts are equal.
@@ -72,11 +72,13 @@ def separation(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, w
     return ratio
 
 
-def separation_unweighted(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int) -> float:
+def separation_fuzziness_unweighted(
+    coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int
+) -> float:
     """D with each class weighted 1/K, centred by the sample mean: He & Su 2023, code for balanced classes.
 
     within (r, r) is (1/K) sum_k (1/n_k) sum_i (h_ki - mu_k)(...)^T, SS_b = (1/K) sum_k (mu_k - mu)(mu_k - mu)^T.
-    `separation` where the counts are equal.
+    `separation_fuzziness` where the counts are equal.
     """
     present = count > 0
     equal = np.full(present.sum(), 1 / max(1, present.sum()))
@@ -86,7 +88,7 @@ def separation_unweighted(coordinates: np.ndarray, within: np.ndarray, count: np
     return ratio
 
 
-def nc1_quotient(coordinates: np.ndarray, trace: np.ndarray, count: np.ndarray) -> float:
+def nc1_trace_ratio(coordinates: np.ndarray, trace: np.ndarray, count: np.ndarray) -> float:
     """Tr Sigma_W / Tr Sigma_B: no inverse, so defined at any rank. Tirer & Bruna 2022."""
     present = count > 0
     total = np.square(coordinates[present]).sum() / max(1, present.sum())

@@ -30,7 +30,7 @@ def with_head(
         layers["feature_norm"] = nn.BatchNorm1d(width)
     for i in range(1, options.linear_layers):
         layers[f"linear{i}"] = nn.Linear(width, width, bias=False)
-    fixed = options.classifier == "simplex"
+    fixed = options.classifier == "fixed_etf"
     classifier = nn.Linear(width, shape.num_classes, bias=options.classifier_bias)
     measured = (*(backbone if measured is None else measured), *list(layers)[len(backbone) :])
     network = Network(layers, classifier, measured, fixed)

@@ -1,8 +1,8 @@
 """The options of every network, without torch: the workflow validates a recipe before any job runs."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from collapse.models.initialisers import INITIALISERS
 from collapse.strict import ConfigModel, meanings
@@ -20,13 +20,20 @@ class NetworkOptions(ConfigModel):
         1, description="M, the layers of the linear head: M - 1 bias-free d x d layers, then the classifier"
     )
     classifier_bias: bool = Field(True, description="whether the classifier has a bias")
-    classifier: Literal["learned", "simplex"] = Field(
+    classifier: Literal["learned", "fixed_etf"] = Field(
         "learned",
-        description="simplex: the classifier's weight is a fixed simplex equiangular tight frame with unit-norm rows "
+        description="fixed_etf: the classifier's weight is a fixed simplex equiangular tight frame with unit-norm rows "
         "(Zhu et al. 2021); its bias still trains",
     )
     initialisation: Literal[tuple(INITIALISERS)] = Field("default", description=meanings(INITIALISERS))
     frozen: tuple[str, ...] = Field((), description="names of the layers whose parameters do not train")
+
+    @field_validator("classifier", mode="before")
+    @classmethod
+    def _renamed(cls, classifier: Any) -> Any:
+        if classifier == "simplex":
+            raise ValueError("simplex is now fixed_etf")
+        return classifier
 
     def declared_width(self, num_classes: int) -> int | None:
         """Dimension of the features where the options set it; None where the network does."""
@@ -37,10 +44,17 @@ class NetworkOptions(ConfigModel):
 class MlpOptions(NetworkOptions):
     """Options of the multilayer perceptrons."""
 
+    RENAMED: ClassVar = {"depth": "layers, which counts the classifier too: 8 for depth: 7"}
+
     width: PositiveInt = Field(128, description="width of the hidden layers")
-    depth: PositiveInt = Field(2, description="number of hidden layers, a feature_dim layer not counted")
+    layers: int = Field(
+        3,
+        ge=2,
+        description="layers as He & Su 2023 count them, the hidden ones and the classifier; those that feature_dim, "
+        "feature_linear and linear_layers add are not counted",
+    )
     hidden: tuple[PositiveInt, ...] | None = Field(
-        None, description="width of each hidden layer: depth is then their number, width the greatest"
+        None, description="width of each hidden layer: layers is then one more than they are, width the greatest"
     )
     feature_dim: FeatureDim = Field(None, description="dimension of the features, a last and narrow hidden layer")
     batch_norm: bool = Field(True, description="whether hidden layers have a batch norm")
@@ -61,7 +75,7 @@ class MlpOptions(NetworkOptions):
         hidden = data.get("hidden") if isinstance(data, dict) else None
         if not hidden or not all(isinstance(width, int) for width in hidden):
             return data
-        implied = {"width": max(hidden), "depth": len(hidden)}
+        implied = {"width": max(hidden), "layers": len(hidden) + 1}
         for key, value in implied.items():
             if data.get(key, value) != value:
                 raise ValueError(f"give hidden or {key}, not both")
@@ -77,7 +91,7 @@ class MlpOptions(NetworkOptions):
 
     def widths(self) -> tuple[int, ...]:
         """Width of each hidden layer, a feature_dim layer not counted."""
-        return (self.width,) * self.depth if self.hidden is None else self.hidden
+        return (self.width,) * (self.layers - 1) if self.hidden is None else self.hidden
 
     def declared_width(self, num_classes: int) -> int | None:
         """Dimension of the features; None where it is that of the images."""
@@ -96,14 +110,16 @@ class ConvnetOptions(NetworkOptions):
 class VggOptions(NetworkOptions):
     """Options of the VGGs."""
 
-    head: Literal["dense", "none"] = Field(
-        "dense", description="dense: two dense layers of width 4096; none: the average pool is the features"
+    RENAMED: ClassVar = {"head": "dense_layers: 2 for head: dense, 0 for head: none"}
+
+    dense_layers: NonNegativeInt = Field(
+        2, description="layers of width 4096 before the classifier; 0: the features are the average pool"
     )
 
     @property
     def dense_widths(self) -> tuple[int, ...]:
         """Width of each dense layer."""
-        return (4096, 4096) if self.head == "dense" else ()
+        return (4096,) * self.dense_layers
 
 
 class StemOptions(NetworkOptions):

@@ -187,7 +187,7 @@ class Scatter:
         rounded = count @ shift.square() if self.diagonal else (shift * count[:, None]).T @ shift
         within = (self.second * unit - rounded) / count.sum()
         unweighted = torch.full_like(within, torch.nan) if self.diagonal else within
-        if self.uneven:
+        if self.second_unweighted is not None:
             present = (count > 0).double()
             unweighted = (self.second_unweighted * unit - (shift * present[:, None]).T @ shift) / present.sum()
         trace = (self.squares * unit / count - rounding.square().sum(1)).clamp(min=0)

@@ -43,4 +43,4 @@ def _largest_root(level: float, layers: int) -> float:
     far = top + 1.0
     while excess(far) > 0:
         far += 1.0
-    return float(np.exp(brentq(excess, top, far, xtol=1e-14)))
+    return float(np.exp(float(brentq(excess, top, far, xtol=1e-14))))  # pyright: ignore[reportArgumentType] (no result object is asked for)

@@ -102,6 +102,7 @@ def collapse_threshold(k_major: int, k_minor: int, energy: float) -> float:
     """
     model = _model(k_major, k_minor, energy)
     low, high = 0.0, model.mix * max(1.0, math.log(model.rho * model.k / k_minor**2))  # n(high) is beyond the budget
+    price = math.nan
     while low < (y := (low + high) / 2) < high:
         right_side, price = _collapsed(model, y)
         low, high = (low, y) if right_side > model.k else (y, high)
@@ -298,4 +299,4 @@ def _describe(model: _Model, log_ratio: Floats, within: Floats, across: Floats, 
         cos_major, cos_minor = (common - within) / ((model.own - 1) * within + common)
     status = np.where(zero, "vanished", np.where(c > 0, "ok", "collapsed"))
     fields = (a, x, c, y, at.objective, *norms, cos_minor, cos_major, status, np.max(errors, axis=0))
-    return Solution(*(field.reshape(shape) for field in fields))
+    return Solution(*(np.asarray(field).reshape(shape) for field in fields))

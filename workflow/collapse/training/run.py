@@ -230,7 +230,7 @@ def _save_checkpoint(network: torch.nn.Module, folder: Path, epoch: int) -> None
 
 def load_run(folder: Path) -> tuple[Recipe, dict[str, Any]]:
     """Recipe and run.json of a finished run; raises DamagedFile."""
-    return Recipe.model_validate(read_json(folder / "recipe.json")), read_json(folder / "run.json")
+    return Recipe.recorded(read_json(folder / "recipe.json")), read_json(folder / "run.json")
 
 
 def load_checkpoint(folder: Path, recipe: Recipe, entry: dict[str, str]) -> Network:

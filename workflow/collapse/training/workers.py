@@ -106,7 +106,7 @@ def side_by_side(shares: Sequence[Callable[[], int]]) -> int:
 
     def pass_on(received: int, frame: object) -> None:
         for process in workers:
-            if process.is_alive():  # the number of one that ended may be another process's by now
+            if process.pid and process.is_alive():  # the number of one that ended may be another process's by now
                 os.kill(process.pid, received)
 
     for number in SIGNALS:

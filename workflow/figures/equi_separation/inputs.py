@@ -18,8 +18,8 @@ def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figur
     names = [f"{DATASETS[run.dataset].title}, {run.image_size} x {run.image_size}" for run in table.itertuples()]
     figure, axes = plt.subplots(figsize=(1.6 * plotting.COLUMN_WIDTH, 1.1 + 0.35 * len(table)))
     colour, other = sns.color_palette()[:2]
-    mean = table.separation_mean
-    reach = [mean - table.separation_low, table.separation_high - mean]
+    mean = table.separation_fuzziness_mean
+    reach = [mean - table.separation_fuzziness_low, table.separation_fuzziness_high - mean]
     axes.errorbar(mean, names, xerr=reach, linestyle="", marker="o", color=colour, label="mean, central 95 % of draws")
     theirs = [
         (value["value"], name)
@@ -39,7 +39,7 @@ def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figur
         )
     for name, value in zip(names, mean, strict=True):
         axes.annotate(f"{value:.3g}", (value, name), (0, 5), textcoords="offset points", ha="center", fontsize="small")
-    axes.set(xlabel=f"separation fuzziness $D_0$  ({plotting.count_note(table, 'separation')} draws)")
+    axes.set(xlabel=f"separation fuzziness $D_0$  ({plotting.count_note(table, 'separation_fuzziness')} draws)")
     if mean.max() > 3 * mean.min():
         axes.set(xscale="log")
         axes.xaxis.set(

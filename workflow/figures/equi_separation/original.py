@@ -12,7 +12,7 @@ def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     return plotting.laws(
         table,
         fit,
-        ["depth"],
-        lambda run: f"{DATASETS[run.dataset].title}, {run.depth} layers\nrate {run.learning_rate:g}",
+        ["layers"],
+        lambda run: f"{DATASETS[run.dataset].title}, {run.layers} layers\nrate {run.learning_rate:g}",
         rows=["dataset"],
     )

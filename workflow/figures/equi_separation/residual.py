@@ -23,15 +23,16 @@ def draw(blocks: pd.DataFrame, convolutions: pd.DataFrame, fit: pd.DataFrame) ->
     for line, (points, measure) in zip(panels, rows, strict=True):
         table, ending = {"blocks": blocks, "convolutions": convolutions}[points], COLUMNS[measure]
         names = {f"{name}{POINTS[points]}{ending}": name for name in ("r", "rho")}
-        table = table.drop(columns=["separation_mean", "separation_std"] if ending else []).rename(
-            columns={f"separation{ending}_{how}": f"separation_{how}" for how in ("mean", "std")}
+        table = table.drop(columns=["separation_fuzziness_mean", "separation_fuzziness_std"] if ending else []).rename(
+            columns={f"separation_fuzziness{ending}_{how}": f"separation_fuzziness_{how}" for how in ("mean", "std")}
         )
         for axes, kind in zip(line, kinds, strict=True):
             here = [
                 part[(part.block == kind) & (part.chosen_by == "held_out_accuracy")]
                 for part in (table, fit[["block", "bn_mode", "chosen_by", *names]].rename(columns=names))
             ]
-            plotting.separation(axes, *here)
-            axes.set(title=f"{kind} {points}", xlabel=f"layer  ({plotting.count_note(here[0], 'separation')})")
+            plotting.separation_fuzziness(axes, *here)
+            runs = plotting.count_note(here[0], "separation_fuzziness")
+            axes.set(title=f"{kind} {points}", xlabel=f"layer  ({runs})")
         line[0].set(ylabel=measure)
     return figure
