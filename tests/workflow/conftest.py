@@ -1,5 +1,8 @@
+import fcntl
+import os
+
 import pytest
-from tests.workflow.project import TINY, Project
+from tests.workflow.project import Project
 
 
 @pytest.fixture(scope="session")
@@ -9,16 +12,33 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A project in which fig6 was made, on tiny settings."""
-    made = Project.fresh(tmp_path_factory.mktemp("finished"))
-    made.log = made.run("fig6", *TINY)
-    return made
+def made_once(tmp_path_factory):
+    """A project in which a target was made by the first of pytest's workers to ask for it; only to read, or to copy.
+
+    What Snakemake printed is in its made.log.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of the workers' own
+
+    def make(fresh, target):
+        project = Project(folder / target)
+        with (folder / f"{target}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (project.folder / "made.log").exists():
+                (project.folder / "made.log").write_text(fresh(project.folder).run(target))
+        return project
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def one_cell(tmp_path_factory):
+def finished(made_once):
+    """A project in which the README's fig6 was made, at demo scale, from nothing."""
+    return made_once(Project.fresh, "fig6")
+
+
+@pytest.fixture(scope="session")
+def one_cell(made_once):
     """A project in which the cheapest figure was made."""
-    made = Project.one_cell(tmp_path_factory.mktemp("one_cell"))
-    made.run("fig1")
-    return made
+    return made_once(Project.one_cell, "fig1")

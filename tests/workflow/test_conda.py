@@ -1,7 +1,7 @@
 """--software-deployment-method conda, on a stand-in for conda: the wiring, not that a channel can solve the files."""
 
 import pytest
-from tests.workflow.project import ROOT, TINY, Project
+from tests.workflow.project import ROOT, Project
 
 CONDA = ("--software-deployment-method", "conda")
 
@@ -13,25 +13,21 @@ def _stand_in(tmp_path, monkeypatch):
     monkeypatch.setenv("ATLAS_TEST_CONDA_LOG", str(tmp_path / "created"))
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A project without virtual environments."""
-    made = Project.fresh(tmp_path)
+def test_a_figure_is_made_in_the_environments_that_conda_creates(tmp_path):
+    project = Project.one_cell(tmp_path)
     (tmp_path / ".venv").unlink()
-    return made
-
-
-def test_a_figure_is_made_in_the_environments_that_conda_creates(project):
-    project.run("fig6", *CONDA, *TINY)
-    assert sorted((project.folder / "created").read_text().split()) == ["figures", "torch"]
-    assert (project.folder / "results/demo/figures/layer_peeled/fig6.png").exists()
-    assert project.planned("fig6", *CONDA, *TINY) == {}
+    project.run("fig1", *CONDA)
+    assert sorted((tmp_path / "created").read_text().split()) == ["figures", "torch"]
+    assert (tmp_path / "results/demo/figures/one_cell/fig1.png").exists()
+    assert project.planned("fig1", *CONDA) == {}
 
 
 def test_a_change_from_virtual_environments_to_conda_redoes_nothing(finished):
-    assert finished.planned("fig6", *CONDA, *TINY) == {}
+    assert finished.planned("fig6", *CONDA) == {}
 
 
-def test_every_conda_file_can_be_created_by_its_rule(project):
+def test_every_conda_file_can_be_created_by_its_rule(tmp_path):
+    project = Project.fresh(tmp_path)
+    (tmp_path / ".venv").unlink()
     project.run("all", "--conda-create-envs-only", *CONDA)
-    assert sorted((project.folder / "created").read_text().split()) == ["convex", "figures", "torch"]
+    assert sorted((tmp_path / "created").read_text().split()) == ["convex", "figures", "torch"]

@@ -3,16 +3,14 @@
 import csv
 
 import pytest
-from tests.workflow.project import Project
 
 
-def test_fig6_from_nothing_shows_what_the_paper_shows(tmp_path):
-    project = Project.fresh(tmp_path)
-    project.run("fig6")
-    with (tmp_path / "results/demo/tables/layer_peeled/fig6.csv").open() as file:
+def test_fig6_from_nothing_shows_what_the_paper_shows(finished):
+    results = finished.folder / "results/demo"
+    with (results / "tables/layer_peeled/fig6.csv").open() as file:
         cosines = {int(row["oversampling"]): float(row["cos_minor_mean"]) for row in csv.DictReader(file)}
     assert cosines[1] > 0.95
     assert cosines[70] == pytest.approx(-1 / 9, abs=0.05)
     assert list(cosines.values()) == sorted(cosines.values(), reverse=True)
-    with (tmp_path / "results/demo/claims/layer_peeled/fig6.csv").open() as file:
+    with (results / "claims/layer_peeled/fig6.csv").open() as file:
         assert [claim["verdict"] for claim in csv.DictReader(file)] == ["holds", "holds"]

@@ -1,41 +1,48 @@
 """What is planned, and what is refused before anything runs."""
 
 import re
+import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
-from tests.workflow.project import BIN, ROOT, Project
+from tests.workflow.project import BIN, ROOT, Project, read_configuration
+
+from collapse.grid import subset_name
+from collapse.resources import JobResources
+from collapse.strict import ConfigError
 
 
-def test_the_workflow_is_lint_clean(project):
-    assert "good condition" in project.run("--lint")
+@pytest.fixture(scope="module")
+def layer_peeled(project):
+    """Jobs that all of the paper takes at demo scale."""
+    return project.planned("layer_peeled")
 
 
-def test_both_entry_points_plan_the_same(project):
-    assert project.planned("fig6") == project.planned("fig6", "--snakefile", "workflow/Snakefile")
+def test_both_entry_points_plan_the_same(project, layer_peeled):
+    assert project.planned("layer_peeled", "--snakefile", "workflow/Snakefile") == layer_peeled
 
 
-def test_figures_share_runs(project):
+def cells(project, **changed):
+    """Cells of each measured table, each once."""
+    plan = read_configuration(project.folder, **changed)[1]["layer_peeled"]
+    return {table: [plan.recipes[cell] for cell in dict.fromkeys(cells)] for table, cells in plan.cells.items()}
+
+
+def test_figures_share_runs(project, layer_peeled):
     """Balanced training is one run for all K_A; fig2 at one decay, fig5 at R = 70, fig6 at w_r = 1 are runs of fig4."""
     fig4, fig2, fig5, fig6, table1 = 3 * 5 + 1, 6, 3 * 2 + 1, 4, 2 * 3
-    jobs = project.planned("layer_peeled")
-    assert jobs["train"] == jobs["extract"] == jobs["measure"] == fig4 + fig2 + fig5 + fig6 + table1
-    assert project.planned("fig4")["train"] == fig4
-    assert project.planned("fig6")["train"] == 5
+    assert layer_peeled["train"] == fig4 + fig2 + fig5 + fig6 + table1
+    assert layer_peeled["train"] == layer_peeled["extract"] == layer_peeled["measure"]
+    assert (len(cells(project)["fig4"]), len(cells(project)["fig6"])) == (fig4, 5)
 
 
 def test_the_paper_scale_lists_the_published_grid(project):
-    """fig6: 2 networks x 2 datasets x 3 majorities x 4 rates, 3 seeds each; no seed is bundled with another."""
-    jobs = project.planned("fig6", "--config", "scale=paper")
-    assert jobs["train"] == 2 * 2 * 3 * 4 * 3
+    """fig6: 2 networks x 2 datasets x 3 majorities x 4 rates. How many jobs these are is tested below."""
+    published = cells(project, scale="paper")
+    assert len(published["fig6"]) == 2 * 2 * 3 * 4
     # fig4: 4 panels of (3 majorities x 4 ratios + the balanced run), 2 more ratios for ResNet18.
-    assert project.planned("fig4", "--config", "scale=paper")["train"] == (4 * (3 * 4 + 1) + 2) * 3
-
-
-def test_an_absent_paper_recipe_at_infinite_ratio_has_no_minority(project):
-    output = project.run("--dry-run", "fig4", "--config", "scale=paper")
-    assert "results/data/fashion_mnist/subsets/7x6000_3x0/seed-0.csv" in output
+    assert len(published["fig4"]) == 4 * (3 * 4 + 1) + 2
+    assert ("fashion_mnist", "7x6000_3x0") in {(recipe.dataset, subset_name(recipe)) for recipe in published["fig4"]}
 
 
 @pytest.mark.parametrize(
@@ -47,16 +54,26 @@ def test_an_absent_paper_recipe_at_infinite_ratio_has_no_minority(project):
         ),
         (["fig5", "--config", "scale=small"], "fig5 is not drawn at scale small, only at demo, paper"),
         (["fig6", "--config", "scal=demo"], "unknown key scal; valid keys: paper, scale"),
-        (["fig6", "--config", "scale=huge"], "scale: Input should be 'demo', 'small' or 'paper'"),
-        (["fig6", "--config", "paper=nobody"], "unknown paper 'nobody'; valid choices: equi_separation, layer_peeled"),
-        (["fig6", "--config", "seeds=[0, 0]"], "seeds: a seed appears twice"),
-        (["fig6", "--config", "protocol={learning_rat: 1}"], "unknown key learning_rat; valid keys: optimizer"),
-        (["fig6", "--config", "protocol={momentum: 1.5}"], "protocol.momentum: Input should be less than 1"),
         (["fig6", "--config", "protocol={batch_size: 1399}"], "leaves a last batch of one sample"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_clear_error(project, arguments, message):
     assert message in project.error(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"scale": "huge"}, "scale: Input should be 'demo', 'small' or 'paper'"),
+        ({"paper": "nobody"}, "unknown paper 'nobody'; valid choices: equi_separation, layer_peeled"),
+        ({"seeds": [0, 0]}, "seeds: a seed appears twice"),
+        ({"protocol": {"learning_rat": 1}}, "unknown key learning_rat; valid keys: optimizer"),
+        ({"protocol": {"momentum": 1.5}}, "protocol.momentum: Input should be less than 1"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_named(project, changed, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        read_configuration(project.folder, **changed)
 
 
 def test_environments_that_are_not_installed_are_said_before_any_job(tmp_path):
@@ -76,16 +93,17 @@ def test_a_mistake_in_a_papers_file_is_one_clear_error(project, tmp_path):
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["README.md", "config/README.md", "docs/metrics.md", "config/schemas/config.json", "config/schemas/paper.json"],
-)
-def test_the_tables_of_the_documentation_are_up_to_date(name, tmp_path):
-    copy = tmp_path / Path(name).name
-    copy.write_text((ROOT / name).read_text())
-    command = [BIN / "python", ROOT / "workflow/scripts/generate_docs.py", copy]
+def test_what_is_generated_is_up_to_date(tmp_path):
+    names = ["README.md", "config/README.md", "docs/metrics.md"]
+    names += [f"config/schemas/{name}.json" for name in ("config", "paper")]
+    copies = [tmp_path / name for name in names]
+    for name, copy in zip(names, copies, strict=True):
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy)
+    command = [BIN / "python", ROOT / "workflow/scripts/generate_docs.py", *copies]
     subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT / "workflow")})
-    assert copy.read_text() == (ROOT / name).read_text(), "run: make docs"
+    for name, copy in zip(names, copies, strict=True):
+        assert copy.read_text() == (ROOT / name).read_text(), f"{name}: run make docs"
 
 
 def asked(project, *arguments):
@@ -95,15 +113,27 @@ def asked(project, *arguments):
     return [{name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)} for line in found]
 
 
+def needed(project, **changed):
+    """Resources of each cell of fig6 at paper scale."""
+    config, plans = read_configuration(project.folder, scale="paper", **changed)
+    plan = plans["layer_peeled"]
+    return [JobResources.of(plan.recipes[cell], config) for cell in dict.fromkeys(plan.cells["fig6"])]
+
+
+def shortest(cells):
+    return min(cell.training_minutes for cell in cells)
+
+
 def test_a_job_asks_for_what_its_recipe_takes(project):
-    apart = asked(project, "--config", "scale=paper")
-    on_cores = asked(project, "--config", "scale=paper", "device=cpu")
-    bundled = asked(project, "--config", "scale=paper", "bundle_seeds=true")
-    abreast = asked(project, "--config", "scale=paper", "bundle_seeds=true", "gpus_per_job=3")
-    assert len(apart) == len(on_cores) == 3 * len(bundled) == 3 * len(abreast)
-    assert [{job["gpu"] for job in jobs} for jobs in (apart, on_cores, bundled, abreast)] == [{1}, {0}, {1}, {3}]
-    shortest = [min(job["runtime"] for job in jobs) for jobs in (apart, on_cores, bundled, abreast)]
-    assert shortest[0] == shortest[3] < shortest[2] < shortest[1]
-    assert sum(job["mem_mb"] for job in abreast) == sum(job["mem_mb"] for job in apart)
-    assert {job["gpu"] for job in asked(project)} == {0}
-    assert {job["runtime"] for job in asked(project, "--set-resources", "train:runtime=240")} == {240}
+    every = [{}, {"device": "cpu"}, {"bundle_seeds": True}, {"bundle_seeds": True, "gpus_per_job": 3}]
+    apart, on_cores, bundled, abreast = (needed(project, **changed) for changed in every)
+    assert [{cell.gpus for cell in cells} for cells in (apart, on_cores, bundled, abreast)] == [{1}, {0}, {1}, {3}]
+    assert shortest(apart) == shortest(abreast) < shortest(bundled) < shortest(on_cores)
+    assert sum(cell.memory_mb for cell in abreast) == 3 * sum(cell.memory_mb for cell in apart)
+    for jobs_a_cell, cells, changed in ((3, apart, ()), (1, abreast, ("bundle_seeds=true", "gpus_per_job=3"))):
+        jobs = asked(project, "--config", "scale=paper", *changed)
+        assert sorted((job["gpu"], job["runtime"], job["mem_mb"]) for job in jobs) == sorted(
+            (cell.gpus, cell.training_minutes, cell.memory_mb) for cell in cells * jobs_a_cell
+        )
+    jobs = asked(project, "--set-resources", "train:runtime=240")
+    assert {(job["gpu"], job["runtime"]) for job in jobs} == {(0, 240)}

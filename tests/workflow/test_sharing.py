@@ -46,9 +46,9 @@ def test_runs_copied_in_are_not_trained_over_but_adopted_and_used(dropped_in):
     jobs = dropped_in.planned("fig1")
     assert not {"train", "extract", "measure", "prepare_data", "draw_subset"} & set(jobs)
     assert jobs["tabulate"] == jobs["render"] == 1  # a table of other seeds would look the same
-    dropped_in.run("fig1")
+    dropped_in.run("fig1", "--until", "tabulate")
     assert weights(dropped_in) == before
-    assert dropped_in.planned("fig1") == {}
+    assert not {"train", "extract", "measure", "tabulate"} & set(dropped_in.planned("fig1"))
 
 
 def test_runs_without_their_dataset_are_adopted_too(dropped_in):
