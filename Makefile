@@ -38,11 +38,14 @@ setup-slurm: setup .venv/slurm/.installed
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(@D)/bin/python $<
 	@touch $@
 
+# For basedpyright, each environment's packages under a path that does not name Python's version.
 lint: setup
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile rules workflow/Snakefile
 	snakemake --lint
+	for env in $(ENVS); do (cd .venv/$$env && ln -sfn lib/python3*/site-packages site-packages) || exit 1; done
+	basedpyright
 
 # Each environment tests its own part of the library, two tests at a time; then the workflow on a Slurm of its own.
 test: lint

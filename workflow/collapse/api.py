@@ -87,6 +87,7 @@ def measure(
         reader.check_axes(inputs, len(class_labels("loader", labels, reader.num_classes, ignore_index)))
         if classifier is None:
             reader.count_classes("loader", loader)
+        assert reader.num_classes is not None  # the classifier said it, or the labels
         train = reader.sweeps("loader", loader)
         chosen = asked_groups(groups, reader.num_classes)
         tensors = network_statistics(

@@ -12,33 +12,42 @@ from collapse.strict import ConfigError, ConfigModel, validate
 class Config(ConfigModel):
     """Keys of config/config.yaml; each can be given on the command line, as --config scale=paper."""
 
-    paper: str = Field("layer_peeled", pattern=NAME, description="paper whose figures go by their short names, as fig6")
-    scale: Literal["demo", "small", "paper"] = Field("demo", description="demo, small or paper; see each paper's file")
+    paper: str = Field(
+        default="layer_peeled", pattern=NAME, description="paper whose figures go by their short names, as fig6"
+    )
+    scale: Literal["demo", "small", "paper"] = Field(
+        default="demo", description="demo, small or paper; see each paper's file"
+    )
     results: str = Field(
-        "results", pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./-]*$", description="folder for everything that is made"
+        default="results", pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./-]*$", description="folder for everything that is made"
     )
     data_root: str = Field(
-        "data",
+        default="data",
         pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$",
         description="folder with raw datasets, as torchvision lays them out",
     )
-    download: bool = Field(True, description="download a raw dataset that data_root lacks")
+    download: bool = Field(default=True, description="download a raw dataset that data_root lacks")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="auto: cuda where there is one and a run is worth it, else cpu"
+        default="auto", description="auto: cuda where there is one and a run is worth it, else cpu"
     )
-    jobs_per_gpu: PositiveInt = Field(1, description="trainings that may share a GPU of this machine at a time")
+    jobs_per_gpu: PositiveInt = Field(default=1, description="trainings that may share a GPU of this machine at a time")
     gpus_per_job: PositiveInt = Field(
-        1, description="GPUs of one training job: it trains as many of its seeds side by side (see bundle_seeds)"
+        default=1,
+        description="GPUs of one training job: it trains as many of its seeds side by side (see bundle_seeds)",
     )
     save_every: NonNegativeFloat = Field(
-        30.0, description="seconds between saved states of a training; a killed one goes on from the last"
+        default=30.0, description="seconds between saved states of a training; a killed one goes on from the last"
     )
-    threads: PositiveInt = Field(1, description="CPU threads of one training job; small networks are fastest with 1")
-    seeds: tuple[NonNegativeInt, ...] = Field((0, 1, 2), min_length=1, description="seeds at which every run is made")
+    threads: PositiveInt = Field(
+        default=1, description="CPU threads of one training job; small networks are fastest with 1"
+    )
+    seeds: tuple[NonNegativeInt, ...] = Field(
+        default=(0, 1, 2), min_length=1, description="seeds at which every run is made"
+    )
     bundle_seeds: bool | None = Field(
-        None, description="one job for all seeds of a cell; null: at demo scale only, where a run takes seconds"
+        default=None, description="one job for all seeds of a cell; null: at demo scale only, where a run takes seconds"
     )
-    protocol: dict[str, Any] = Field({}, description="protocol keys changed for every run, as {epochs: 10}")
+    protocol: dict[str, Any] = Field(default={}, description="protocol keys changed for every run, as {epochs: 10}")
 
     @field_validator("seeds")
     @classmethod

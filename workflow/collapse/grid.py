@@ -6,7 +6,7 @@ import string
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
 from collapse.data.entries import DATASETS
 from collapse.models.entries import NETWORKS
@@ -17,7 +17,7 @@ Axes = dict[str, Any]
 FOLDER = r"[A-Za-z0-9_][A-Za-z0-9_+.-]*"
 
 # Where in a recipe each axis lives: the names are unique, so a grid and a path can use them bare.
-SECTIONS: dict[str, list[type[BaseModel]]] = {
+SECTIONS: dict[str, list[type[ConfigModel]]] = {
     "imbalance": [Imbalance],
     "labels": [Labels],
     "protocol": [Protocol],
@@ -138,7 +138,7 @@ class Grid(ConfigModel):
 
     blocks: tuple[Axes, ...]
     protocol: Axes
-    changes: Axes = Field({})
+    changes: Axes = Field(default={})
     seeds: tuple[NonNegativeInt, ...]
     variant: str
     source: str

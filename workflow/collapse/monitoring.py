@@ -25,7 +25,7 @@ class EpochTable:
             table = pd.read_csv(self.path, dtype={"classes": str}, keep_default_na=False, na_values={"value": ["nan"]})
             if tuple(table.columns) != COLUMNS:
                 raise ValueError(f"path {self.path} has the columns {list(table.columns)}, not {list(COLUMNS)}")
-            self.epochs = {int(epoch): part.drop(columns="epoch") for epoch, part in table.groupby("epoch")}
+            self.epochs = {int(part.epoch.iloc[0]): part.drop(columns="epoch") for _, part in table.groupby("epoch")}
 
     def add(self, epoch: int, table: pd.DataFrame) -> None:
         """Take in the table of an epoch, in place of what there was of it, and write them all."""
@@ -35,7 +35,7 @@ class EpochTable:
 
     def table(self) -> pd.DataFrame:
         """All of them: the columns of measure() behind `epoch`."""
-        parts = [part.assign(epoch=epoch)[list(COLUMNS)] for epoch, part in sorted(self.epochs.items())]
+        parts = [part.assign(epoch=epoch).loc[:, list(COLUMNS)] for epoch, part in sorted(self.epochs.items())]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
@@ -69,9 +69,10 @@ class Monitor:
         resume: bool = False,
         **options: Any,
     ):
-        unknown = options.keys() - measure.__kwdefaults__.keys()
+        known = measure.__kwdefaults__ or {}
+        unknown = options.keys() - known.keys()
         if unknown:
-            valid = ", ".join(measure.__kwdefaults__)
+            valid = ", ".join(known)
             raise ValueError(f"unknown option {', '.join(sorted(unknown))} of measure(); valid options: {valid}")
         self.model, self.loaders, self.options = model, (loader, test), options
         self.last = epochs or 0
@@ -85,13 +86,15 @@ class Monitor:
         epoch: its number, from 1, 0 standing for the network before its first; by default one more than before.
         Returns the epoch's table if it was measured.
         """
-        if epoch is None and self.epoch is None:
-            raise ValueError("epoch= is wanted of a training that goes on: monitor(epoch=...), counted from 1")
-        self.epoch = self.epoch + 1 if epoch is None else epoch
-        if not (now or self.due(self.epoch)):
+        if epoch is None:
+            if self.epoch is None:
+                raise ValueError("epoch= is wanted of a training that goes on: monitor(epoch=...), counted from 1")
+            epoch = self.epoch + 1
+        self.epoch = epoch
+        if not (now or self.due(epoch)):
             return None
         table = measure(self.model, *self.loaders, **self.options)
-        self.written.add(self.epoch, table)
+        self.written.add(epoch, table)
         return table
 
     def due(self, epoch: int) -> bool:

@@ -24,18 +24,20 @@ class Column(ConfigModel):
 
     metric: str = Field(description="metric, by its name in metrics.csv")
     layer: str = Field(
-        "features",
+        default="features",
         description="a layer of the network by name; features (the input of the linear head; in a table with a row for "
         "each layer, that layer), logits; classifier, head (the linear head's weights multiplied); network (its "
         "answers); layers, layers_inside (decay_*: those inside blocks too)",
     )
     split: Literal["train", "held_out", "test", "-"] = Field(
-        "train", description="train, held_out, test; - for what needs no samples"
+        default="train", description="train, held_out, test; - for what needs no samples"
     )
     bn_mode: Literal["eval", "train"] = Field(
-        "eval", description="train: batch norms by the statistics of chunks of 100 samples (He & Su 2023)"
+        default="eval", description="train: batch norms by the statistics of chunks of 100 samples (He & Su 2023)"
     )
-    classes: Literal["all", "majority", "minority"] = Field("all", description="classes the metric is taken over")
+    classes: Literal["all", "majority", "minority"] = Field(
+        default="all", description="classes the metric is taken over"
+    )
 
     @field_validator("metric")
     @classmethod
@@ -50,7 +52,8 @@ class Prediction(ConfigModel):
 
     theory: str = Field(description=meanings(PREDICTIONS))
     at: dict[str, Any] = Field(
-        {}, description="axis: value of the run (of the same seed, the other axes equal) that is measured instead"
+        default={},
+        description="axis: value of the run (of the same seed, the other axes equal) that is measured instead",
     )
 
     @field_validator("theory")
@@ -74,22 +77,27 @@ class Content(ConfigModel):
 
     RENAMED: ClassVar = {"axes": "key_columns", "each": "rows_per"}
 
-    columns: dict[str, Column] = Field({}, description="measured columns; each gets _mean and _std over the seeds")
-    spread: bool = Field(True, description="false: the mean over the seeds alone, under the column's own name")
-    predictions: dict[str, Prediction] = Field({}, description="columns computed from the measured ones by a theory")
+    columns: dict[str, Column] = Field(
+        default={}, description="measured columns; each gets _mean and _std over the seeds"
+    )
+    spread: bool = Field(default=True, description="false: the mean over the seeds alone, under the column's own name")
+    predictions: dict[str, Prediction] = Field(
+        default={}, description="columns computed from the measured ones by a theory"
+    )
     key_columns: tuple[str, ...] = Field(
         description="columns that say which point a row is; claims select and compare by them"
     )
     rows_per: tuple[Literal["epoch", "layer", "bn_mode"], ...] = Field(
-        (),
+        default=(),
         description="key columns within a run: a row for each measured epoch, layer (numbered, the input is 0), batch "
         "norm mode; without epoch, the last",
     )
-    inside: bool = Field(False, description="layers inside others (blocks) are layers of their own")
-    best: Best | None = Field(None, description="keep the best value of one axis alone")
+    inside: bool = Field(default=False, description="layers inside others (blocks) are layers of their own")
+    best: Best | None = Field(default=None, description="keep the best value of one axis alone")
 
     draws: PositiveInt | None = Field(
-        None, description="measured on that many random subsets of the data alone, without a run (claims: drawn)"
+        default=None,
+        description="measured on that many random subsets of the data alone, without a run (claims: drawn)",
     )
 
     @property
@@ -107,7 +115,9 @@ class Table(Content):
     """A tidy table: measured on runs (columns) or computed from theory (solver)."""
 
     title: str = Field(description="one line, for the report")
-    solver: str | None = Field(None, description=f"what computes the table, instead of columns; {meanings(SOLVERS)}")
+    solver: str | None = Field(
+        default=None, description=f"what computes the table, instead of columns; {meanings(SOLVERS)}"
+    )
 
     def found_keys(self, blocks: tuple[Axes, ...]) -> tuple[str, ...]:
         """Those of its keys whose values no grid says, so that only the finished table shows them."""
@@ -154,7 +164,7 @@ class Figure(ConfigModel):
     """A published figure; workflow/figures/<paper>/<figure>.py draws it from its tables."""
 
     title: str = Field(description="one line, for the report")
-    note: str = Field("", description="what a reader has to know to read it rightly, for the report's caption")
+    note: str = Field(default="", description="what a reader has to know to read it rightly, for the report's caption")
     tables: tuple[str, ...] = Field(description="tables that the figure draws, in the order its script takes them")
 
 
@@ -164,7 +174,7 @@ class Scale(ConfigModel):
     RENAMED: ClassVar = {"cut": "deviations"}
 
     deviations: str = Field(description="in what it deviates from the published protocol, in words")
-    protocol: dict[str, Any] = Field({}, description="keys of the protocol that this scale changes")
+    protocol: dict[str, Any] = Field(default={}, description="keys of the protocol that this scale changes")
     tables: dict[str, tuple[Axes, ...]] = Field(
         description="grid of each table: blocks whose lists are multiplied out (for a solver: its settings)"
     )
@@ -184,7 +194,7 @@ class Paper(ConfigModel):
     protocol: Protocol = Field(description="the published protocol")
     tables: dict[str, Table] = Field(description="tables by name")
     figures: dict[str, Figure] = Field(description="figures by name; each is a target, <paper>_<figure>")
-    claims: dict[str, Claim] = Field({}, description="claims by name")
+    claims: dict[str, Claim] = Field(default={}, description="claims by name")
     scales: dict[Literal["demo", "small", "paper"], Scale] = Field(description="demo, small and paper")
 
     @model_validator(mode="after")

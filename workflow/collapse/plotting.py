@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -16,11 +17,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.typing import LineStyleType
 
 from collapse.data.entries import DATASETS
 from collapse.models.entries import NETWORKS
 
 COLUMN_WIDTH = 3.4  # inches, one column of a journal page
+Colour = tuple[float, float, float]
+Style = tuple[LineStyleType, str, str]  # line, marker, name
 SIMPLEX = r"simplex, $-1/(K-1)$"
 
 
@@ -36,6 +40,11 @@ def render(draw: Callable[..., Figure], tables: Sequence[Path], outputs: Sequenc
         output.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(output, metadata={"CreationDate": None} if output.suffix == ".pdf" else None)
     plt.close(figure)
+
+
+def colours() -> list[Colour]:
+    """The colours of every figure, in order."""
+    return list(sns.color_palette())
 
 
 def panels(
@@ -69,7 +78,7 @@ def laws(
         squeeze=False,
     )  # fmt: skip
     for (i, up), (j, side) in itertools.product(enumerate(above), enumerate(aside)):
-        here = [part[(part[[*rows, *columns]] == [*up, *side]).all(axis=1)] for part in (table, fit)]
+        here = [part.loc[(part[[*rows, *columns]] == [*up, *side]).all(axis=1)] for part in (table, fit)]
         axes = panels[i][j]
         if here[0].empty:
             axes.set_axis_off()
@@ -87,14 +96,14 @@ def _values(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple]:
     """Combinations of the axes that a table holds: numbers in order, names as they come."""
     if not axes:
         return [()]
-    found = table[list(axes)].drop_duplicates()
+    found = table.loc[:, list(axes)].drop_duplicates()
     numeric = [axis for axis in axes if pd.api.types.is_numeric_dtype(found[axis])]
     return list((found.sort_values(numeric, kind="stable") if numeric else found).itertuples(index=False, name=None))
 
 
 def _chosen(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """The rows that `column` chose, in a table of which some axis has its best values alone."""
-    return table[table.chosen_by == column] if "chosen_by" in table else table
+    return table.loc[table.chosen_by == column] if "chosen_by" in table else table
 
 
 def _other_choice(axes: Axes, table: pd.DataFrame) -> None:
@@ -118,9 +127,9 @@ def separation_fuzziness(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame, not
         part = table[table.bn_mode == mode]
         axes.errorbar(
             part.layer, part.separation_fuzziness_mean, yerr=part.separation_fuzziness_std, linestyle="", marker="o",
-            markersize=4, fillstyle=fill, color=sns.color_palette()[0], elinewidth=0.8,
+            markersize=4, fillstyle=fill, color=colours()[0], elinewidth=0.8,
         )  # fmt: skip
-    train, law = table[table.bn_mode == "train"], fit[fit.bn_mode == "train"]
+    train, law = table.loc[table.bn_mode == "train"], fit.loc[fit.bn_mode == "train"]
     shown = train.dropna(subset="separation_fuzziness_mean")
     if len(shown) and train.layer.max() > shown.layer.max():  # such layers keep their place
         axes.set_xlim(-0.05 * train.layer.max(), 1.05 * train.layer.max())
@@ -137,7 +146,7 @@ def fitted_line(axes: Axes, shown: pd.DataFrame, ratio: float, colour: int = 1) 
     """The line of decay `ratio` through the mean of ln D and of the layers shown."""
     height = np.log(shown.separation_fuzziness_mean).mean()
     line = np.exp(height + (shown.layer - shown.layer.mean()) * np.log(ratio))
-    axes.plot(shown.layer, line, color=sns.color_palette()[colour], linewidth=1)
+    axes.plot(shown.layer, line, color=colours()[colour], linewidth=1)
 
 
 def accuracy(law: pd.Series) -> str:
@@ -159,12 +168,12 @@ def curves(
     y: str,
     hue: str,
     label: Callable[[object], str],
-    linestyle: str = "-",
+    linestyle: LineStyleType = "-",
     marker: str = "o",
 ) -> None:
     """Mean curves with their spread (bars: one standard deviation), x in equal steps as the papers print it."""
     steps = sorted(table[x].unique())
-    palette = dict(zip(sorted(table[hue].unique()), sns.color_palette(), strict=False))
+    palette: dict[Any, Colour] = dict(zip(sorted(table[hue].unique()), colours(), strict=False))
     for value, part in table.groupby(hue):
         part = part.sort_values(x)
         axes.errorbar(
@@ -181,21 +190,23 @@ def curves(
     axes.set_xticks(range(len(steps)), [r"$\infty$" if np.isinf(step) else f"{step:g}" for step in steps])
 
 
-def legend_handles(axes: Axes, styles: Iterable[tuple[str, str, str]]) -> list[Line2D]:
+def legend_handles(axes: Axes, styles: Iterable[Style]) -> list[Line2D]:
     """A legend of the colours of `axes`, by label, then of the styles (line, marker, name) of the curves."""
     handles, labels = axes.get_legend_handles_labels()
-    colours = {
-        label: handle if isinstance(handle, Line2D) else handle.lines[0]
-        for handle, label in zip(handles, labels, strict=True)
-    }
+    coloured = {label: _line(handle) for handle, label in zip(handles, labels, strict=True)}
     plain = [
         Line2D([], [], color=line.get_color(), linestyle="-" if line.get_marker() != "None" else "--", label=label)
-        for label, line in colours.items()
+        for label, line in coloured.items()
     ]
     return plain + [
         Line2D([], [], color="0.3", linestyle=line, marker=marker, markersize=4, label=name)
         for line, marker, name in styles
     ]
+
+
+def _line(handle: Any) -> Line2D:
+    """The line of a legend's handle: of error bars, that through the points."""
+    return handle if isinstance(handle, Line2D) else handle.lines[0]
 
 
 def simplex_line(axes: Axes, num_classes: int = 10) -> None:
@@ -211,4 +222,4 @@ def chance_line(axes: Axes, num_classes: int = 10) -> None:
 def count_note(table: pd.DataFrame, column: str) -> str:
     """How many runs, or draws, a point of a column stands for."""
     low, high = table[f"{column}_n"].min(), table[f"{column}_n"].max()
-    return f"n = {low}" if low == high else f"n = {low} to {high}"
+    return f"n = {low}" if bool(low == high) else f"n = {low} to {high}"

@@ -4,7 +4,7 @@ import bisect
 import hashlib
 import json
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -20,7 +20,7 @@ from collapse.data.entries import DATASETS
 from collapse.former_names import former_options, present_options
 from collapse.models.entries import NETWORKS
 from collapse.models.options import NetworkOptions
-from collapse.strict import ConfigModel, check_choice, meanings
+from collapse.strict import Choices, ConfigModel, check_choice, meanings
 from collapse.training.entries import LOSSES, OPTIMIZERS
 from collapse.training.schedule import measured_epochs
 
@@ -38,37 +38,38 @@ class FirstPhase(ConfigModel):
 class Protocol(ConfigModel):
     """How a network is trained."""
 
-    optimizer: Literal[tuple(OPTIMIZERS)] = Field("sgd", description=meanings(OPTIMIZERS))
+    optimizer: Annotated[str, Choices(OPTIMIZERS)] = Field(default="sgd", description=meanings(OPTIMIZERS))
     learning_rate: PositiveFloat = Field(description="initial step size")
-    momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="momentum of sgd")
     weight_decay: NonNegativeFloat = Field(description="L2 coefficient on every parameter, biases and batch norm too")
     batch_size: PositiveInt = Field(description="samples a step; a last short batch is kept; at least n: full batch")
     epochs: PositiveInt = Field(description="passes over the (oversampled) train set")
     milestones: tuple[Fraction, ...] = Field(
-        (), description="fractions of the epochs, as 1/3, at which the step size is multiplied by lr_factor"
+        default=(), description="fractions of the epochs, as 1/3, at which the step size is multiplied by lr_factor"
     )
     step_epochs: PositiveInt | None = Field(
-        None, description="instead of milestones: epochs between multiplications of the step size by lr_factor"
+        default=None, description="instead of milestones: epochs between multiplications of the step size by lr_factor"
     )
-    lr_factor: PositiveFloat = Field(0.1, description="factor of the step size at each milestone")
-    loss: Literal[tuple(LOSSES)] = Field("cross_entropy", description=meanings(LOSSES))
+    lr_factor: PositiveFloat = Field(default=0.1, description="factor of the step size at each milestone")
+    loss: Annotated[str, Choices(LOSSES)] = Field(default="cross_entropy", description=meanings(LOSSES))
     smoothing: float = Field(
-        0.1,
+        default=0.1,
         ge=0,
         lt=1,
         description=f"alpha of {' and '.join(name for name, entry in LOSSES.items() if entry.smoothed)}",
     )
     separate_decay: bool = Field(
-        False,
+        default=False,
         description="weight_decay / 2 on the squared weights of the linear head alone, and feature_decay / 2 on the "
         "squared features of the batch, instead of weight decay on every parameter",
     )
-    feature_decay: NonNegativeFloat = Field(0.0, description="lambda_H of separate_decay")
+    feature_decay: NonNegativeFloat = Field(default=0.0, description="lambda_H of separate_decay")
     first_phase: FirstPhase | None = Field(
-        None, description="a phase before, in which other layers are frozen; then those of the network's option frozen"
+        default=None,
+        description="a phase before, in which other layers are frozen; then those of the network's option frozen",
     )
     dtype: Literal["float32", "bfloat16"] = Field(
-        "float32", description="arithmetic of the steps (bfloat16: autocast); measuring is always float32"
+        default="float32", description="arithmetic of the steps (bfloat16: autocast); measuring is always float32"
     )
 
     @field_validator("milestones")
@@ -120,9 +121,10 @@ class Imbalance(ConfigModel):
     n_major: PositiveInt = Field(description="n_A, train samples of a majority class")
     n_minor: NonNegativeInt = Field(description="n_B, train samples of a minority class")
     counts: tuple[PositiveInt, ...] | None = Field(
-        None, description="train samples of each class, instead of the four above; all: whatever the dataset holds"
+        default=None,
+        description="train samples of each class, instead of the four above; all: whatever the dataset holds",
     )
-    oversampling: PositiveInt = Field(1, description="w_r, how often a minority sample appears in an epoch")
+    oversampling: PositiveInt = Field(default=1, description="w_r, how often a minority sample appears in an epoch")
 
     @model_validator(mode="before")
     @classmethod
@@ -171,7 +173,7 @@ class Imbalance(ConfigModel):
         return self.counts or (self.n_major,) * self.k_major + (self.n_minor,) * (num_classes - self.k_major)
 
 
-def _nearest_divisors(number: int, wanted: int) -> tuple[int, int]:
+def _nearest_divisors(number: int, wanted: float) -> tuple[int, int]:
     """Nearest divisors of `number` below and above `wanted`, which is none and less than it."""
     divisors = [divisor for divisor in range(1, number + 1) if number % divisor == 0]
     place = bisect.bisect(divisors, wanted)
@@ -198,9 +200,15 @@ def _from_counts(data: dict[str, Any]) -> dict[str, Any]:
 class Labels(ConfigModel):
     """What happens to the labels of the train set before training (collapse.data.labels)."""
 
-    noise: float = Field(0.0, ge=0, le=1, description="probability that a label is redrawn, uniformly over all classes")
-    latent: float = Field(0.0, ge=0, le=1, description="probability that a sample moves to its class' hidden half")
-    shuffled: bool = Field(False, description="permute the labels: as many of each class, unrelated to the images")
+    noise: float = Field(
+        default=0.0, ge=0, le=1, description="probability that a label is redrawn, uniformly over all classes"
+    )
+    latent: float = Field(
+        default=0.0, ge=0, le=1, description="probability that a sample moves to its class' hidden half"
+    )
+    shuffled: bool = Field(
+        default=False, description="permute the labels: as many of each class, unrelated to the images"
+    )
 
 
 class Seeds(ConfigModel):
@@ -238,27 +246,29 @@ class Recipe(ConfigModel):
     mean: tuple[float, ...] = Field(description="per-channel mean subtracted from the pixels in [0, 1]")
     std: tuple[PositiveFloat, ...] = Field(description="per-channel divisor")
     model: str = Field(description="name of the network")
-    architecture: dict[str, Any] = Field({}, description="options of the network; those not given are its defaults")
+    architecture: dict[str, Any] = Field(
+        default={}, description="options of the network; those not given are its defaults"
+    )
     imbalance: Imbalance = Field(description="class counts of the train set")
-    labels: Labels = Field(Labels(), description="noise in the labels of the train set")
+    labels: Labels = Field(default=Labels(), description="noise in the labels of the train set")
     protocol: Protocol = Field(description="how the network is trained")
     seeds: Seeds = Field(description="data choice, label noise, initialisation, order")
-    measurements: PositiveInt = Field(1, description="log-spaced epochs that are measured; 1: the last alone")
-    measure_initial: bool = Field(False, description="measure the untrained network too, as epoch 0")
+    measurements: PositiveInt = Field(default=1, description="log-spaced epochs that are measured; 1: the last alone")
+    measure_initial: bool = Field(default=False, description="measure the untrained network too, as epoch 0")
     held_out: NonNegativeInt = Field(
-        0,
+        default=0,
         description="samples of each class of the train split, beside the train set's own, of which the accuracy is "
         "measured: the split held_out, on which to choose a learning rate",
     )
     principal_components: PositiveInt | None = Field(
-        None,
+        default=None,
         description="measure separation_fuzziness_principal too, on that many principal components of wider layers",
     )
     keep_checkpoints: Literal["last", "measured", "all"] = Field(
-        "last", description="measured: those epochs, and the first of zero training error; all: every epoch"
+        default="last", description="measured: those epochs, and the first of zero training error; all: every epoch"
     )
     # Raised by hand when the meaning of training changes: every run made under the old meaning is then redone.
-    version: Literal[1] = Field(1, description="version of the training's meaning")
+    version: Literal[1] = Field(default=1, description="version of the training's meaning")
 
     @model_validator(mode="before")
     @classmethod

@@ -1,10 +1,12 @@
 """Configuration models that reject what they do not know, and say what they would have accepted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic_core.core_schema import LiteralSchema, literal_schema
 
 
 class UserError(Exception):
@@ -42,6 +44,17 @@ def check_choice(kind: str, name: str, choices: Any) -> str:
     if name not in choices:
         raise ValueError(f"unknown {kind} {name!r}; valid choices: {', '.join(map(str, choices))}")
     return name
+
+
+@dataclass(frozen=True, eq=False)  # a registry has no hash
+class Choices:
+    """Annotated[str, Choices(names)]: one of these names, as Literal has it, where only a registry knows them."""
+
+    names: Iterable[str]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> LiteralSchema:
+        """As pydantic wants it."""
+        return literal_schema(list(self.names))
 
 
 def meanings(entries: Mapping[str, Any]) -> str:

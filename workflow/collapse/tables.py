@@ -104,7 +104,7 @@ def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
         ]
     if spec.best:
         table = best(table, spec)
-    return table[[*spec.keys, "seed", *spec.columns, *spec.predictions, "status", "reason"]]
+    return table.loc[:, [*spec.keys, "seed", *spec.columns, *spec.predictions, "status", "reason"]]
 
 
 def why_missing(run: Run, keys: dict[str, tuple]) -> str:
@@ -147,10 +147,12 @@ def _refuse(name: str, spec: TableSpec, runs: list[Run]) -> None:
 
 def best(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     """The rows of the best value of one axis, once for each column that chooses, which their chosen_by names."""
+    assert spec.best  # called for such a spec alone
     axes, same = list(spec.key_columns), [axis for axis in spec.key_columns if axis != spec.best.along]
     parts = []
     for column in spec.best.by:
-        scores = table.astype({column: float}).groupby(axes, sort=False, dropna=False)[column].mean().reset_index()
+        values = table.astype({column: float}).groupby(axes, sort=False, dropna=False)
+        scores = values.agg(**{column: (column, "mean")}).reset_index()
         # Where every run failed, and so none has a score, the first stands for them.
         ranked = scores.fillna({column: -math.inf}).groupby(same, sort=False, dropna=False)[column]
         parts.append(table.merge(scores.loc[ranked.idxmax(), axes].assign(chosen_by=column), on=axes))
@@ -190,7 +192,7 @@ def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> lis
     if prediction.at:
         same = [axis for axis in (*spec.key_columns, *spec.rows_per, "seed") if axis not in prediction.at]
         chosen = source[(source[list(prediction.at)] == pd.Series(prediction.at)).all(axis=1)]
-        source = source.drop(columns=measured).merge(chosen[[*same, *measured]], on=same, how="left")
+        source = source.drop(columns=measured).merge(chosen.loc[:, [*same, *measured]], on=same, how="left")
     theory = resolve_name(PREDICTIONS[prediction.theory].function)
     return [theory(row, row["num_classes"]) for row in source.to_dict("records")]
 

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from types import NoneType, UnionType
@@ -22,6 +23,7 @@ from collapse.models.entries import NETWORKS
 from collapse.models.options import NetworkOptions
 from collapse.paper import Best, Column, Figure, Paper, Prediction, Scale, Table
 from collapse.recipe import FirstPhase, Imbalance, Labels, Protocol, Recipe
+from collapse.strict import Choices
 
 ROOT = Path(__file__).parents[2]
 MODELS = {
@@ -36,14 +38,17 @@ MODELS = {
 def table(model: type[BaseModel]) -> str:
     """Markdown table of a model's keys."""
     rows = [
-        [f"`{name}`", kind(field.annotation), default(field), field.description]
+        [f"`{name}`", kind(field.annotation, field.metadata), default(field), field.description]
         for name, field in model.model_fields.items()
     ]
     return markdown(["key", "type", "default", "meaning"], rows)
 
 
-def kind(annotation: Any) -> str:
+def kind(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     """A type as a reader of YAML knows it."""
+    for said in metadata:
+        if isinstance(said, Choices):
+            return ", ".join(said.names)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is NoneType:
         return "null"
@@ -56,7 +61,7 @@ def kind(annotation: Any) -> str:
     if origin is dict:
         return f"map of {kind(arguments[1])}"
     if hasattr(annotation, "__metadata__"):
-        return kind(annotation.__origin__)
+        return kind(annotation.__origin__, annotation.__metadata__)
     if isinstance(annotation, type) and annotation.__name__ in MODELS:
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
     return getattr(annotation, "__name__", "any").lower().replace("str", "text").replace("any", "any value")
@@ -86,7 +91,7 @@ def networks() -> str:
         own = {key: field for key, field in fields.items() if key not in NetworkOptions.model_fields}
         rows += [[f"`{name}`", "", "", "", ""]] if not own else []
         rows += [
-            [f"`{name}`", f"`{key}`", kind(field.annotation), default(field), field.description]
+            [f"`{name}`", f"`{key}`", kind(field.annotation, field.metadata), default(field), field.description]
             for key, field in own.items()
         ]
     return markdown(["network", "key", "type", "default", "meaning"], rows)

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from collapse.strict import ConfigModel
+from collapse.strict import Choices, ConfigModel
 
-SCALES = ("demo", "small", "paper")
+ScaleName = Literal["demo", "small", "paper"]
+SCALES: tuple[ScaleName, ...] = get_args(ScaleName)
 EXTREMES = ("min", "max", "max_finite")  # what `where` may ask of an axis, within each combination of the others
 
 
@@ -48,17 +49,17 @@ class Interval(NamedTuple):
 class Condition(ConfigModel):
     """What a claimed quantity has to satisfy: exactly one of its keys, and tolerance with near."""
 
-    above: Number | None = Field(None, description="greater than this")
-    at_least: Number | None = Field(None, description="this or greater")
-    below: Number | None = Field(None, description="less than this")
-    at_most: Number | None = Field(None, description="this or less")
-    near: Number | None = Field(None, description="within tolerance of this")
-    between: tuple[Number, Number] | None = Field(None, description="in this closed interval")
+    above: Number | None = Field(default=None, description="greater than this")
+    at_least: Number | None = Field(default=None, description="this or greater")
+    below: Number | None = Field(default=None, description="less than this")
+    at_most: Number | None = Field(default=None, description="this or less")
+    near: Number | None = Field(default=None, description="within tolerance of this")
+    between: tuple[Number, Number] | None = Field(default=None, description="in this closed interval")
     drawn: Number | None = Field(
-        None,
+        default=None,
         description="this value lies in the central 95 % of a table's draws, of which 50 are needed",
     )
-    tolerance: float = Field(0.0, ge=0, description="for near")
+    tolerance: float = Field(default=0.0, ge=0, description="for near")
 
     @model_validator(mode="after")
     def _one(self) -> "Condition":
@@ -139,33 +140,33 @@ class Claim(ConfigModel):
     figure: str = Field(description="figure that shows it, and whose target checks it")
     table: str = Field(description="table that decides, one of the figure's")
     column: str = Field(description="column of the table")
-    minus_column: str | None = Field(None, description="what is claimed is of column less this one")
-    ratio_to_column: str | None = Field(None, description="what is claimed is of column divided by this one")
+    minus_column: str | None = Field(default=None, description="what is claimed is of column less this one")
+    ratio_to_column: str | None = Field(default=None, description="what is claimed is of column divided by this one")
     where: dict[str, Any] = Field(
-        {},
+        default={},
         description="axis: value, list of values, or condition as {at_least: 100}; max and min: the greatest and least "
         "value within each combination of the other axes, max_finite: the greatest that is not infinite",
     )
     mean_over: tuple[str, ...] = Field(
-        (), description="axes to average over: those values of them that all that is compared has in common"
+        default=(), description="axes to average over: those values of them that all that is compared has in common"
     )
-    across: str | None = Field(None, description="numeric axis along which the values are reduced to one")
-    reduce: Literal[tuple(REDUCTIONS)] | None = Field(
-        None, description="how, in the axis' order: " + "; ".join(f"{k}: {v}" for k, v in REDUCTIONS.items())
+    across: str | None = Field(default=None, description="numeric axis along which the values are reduced to one")
+    reduce: Annotated[str, Choices(REDUCTIONS)] | None = Field(
+        default=None, description="how, in the axis' order: " + "; ".join(f"{k}: {v}" for k, v in REDUCTIONS.items())
     )
-    with_column: str | None = Field(None, description="the other column of reduce: rank_correlation")
+    with_column: str | None = Field(default=None, description="the other column of reduce: rank_correlation")
     compare: dict[str, tuple[Any, Any]] = Field(
-        {}, description="axis: [one, other]: what is claimed is of the value at the other less that at the one"
+        default={}, description="axis: [one, other]: what is claimed is of the value at the other less that at the one"
     )
     share_of_panels: Condition | None = Field(
-        None, description="what is claimed is of the share of panels that satisfy this condition"
+        default=None, description="what is claimed is of the share of panels that satisfy this condition"
     )
     seeds: Literal["each", "median"] = Field(
-        "each", description="median: the median of the seeds alone decides; it needs five seeds"
+        default="each", description="median: the median of the seeds alone decides; it needs five seeds"
     )
     condition: Condition = Field(description="what the quantity has to satisfy")
     published: Published = Field(description="the paper's own value")
-    scales: tuple[Literal[SCALES], ...] = Field(SCALES, description="scales at which it is meant to show")
+    scales: tuple[ScaleName, ...] = Field(default=SCALES, description="scales at which it is meant to show")
 
     @field_validator("where")
     @classmethod
@@ -207,7 +208,7 @@ class ClaimsSpec(ConfigModel):
     scale: str
     claims: dict[str, Claim]
     panel_keys: dict[str, tuple[str, ...]]
-    found_keys: dict[str, tuple[str, ...]] = Field({})
+    found_keys: dict[str, tuple[str, ...]] = Field(default={})
 
 
 def comparable(value: Any) -> Any:

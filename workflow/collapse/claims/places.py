@@ -40,6 +40,7 @@ def values_of(axis: str, table: "Table", grids: list[tuple[tuple[Axes, ...], Axe
     if axis == "bn_mode":
         return ["eval", "train"]
     if axis == "chosen_by":
+        assert table.best  # without it, chosen_by is no key
         return list(table.best.by)
     found: list[Any] = []
     for blocks, protocol in grids:

@@ -18,14 +18,16 @@ class NotRun(Exception):
 
 def trend(place: np.ndarray, values: np.ndarray) -> float:
     """Kendall's tau-b of values (n,) with their places (n,) on an axis; 0 for constant values."""
-    return 0.0 if np.ptp(values) == 0 else float(stats.kendalltau(place, values)[0])
+    if np.ptp(values) == 0:
+        return 0.0
+    return float(stats.kendalltau(place, values)[0])  # pyright: ignore[reportArgumentType] (its decorator hides the tuple)
 
 
 def rank_correlation(values: np.ndarray, others: np.ndarray) -> float:
     """Spearman's correlation of values (n,) and others (n,); 0 where either is constant."""
     if np.ptp(values) == 0 or np.ptp(others) == 0:
         return 0.0
-    return float(stats.spearmanr(values, others)[0])
+    return float(stats.spearmanr(values, others)[0])  # pyright: ignore[reportArgumentType] (likewise)
 
 
 # By name: (places on the axis (n,), values (n,), values of with_column (n,)) -> a number (language.REDUCTIONS).
@@ -90,7 +92,7 @@ def with_value(claim: Claim, table: pd.DataFrame) -> pd.DataFrame:
 def number(table: pd.DataFrame, column: str) -> pd.Series:
     """A column as numbers; raises ConfigError for one that holds text, or is not there."""
     try:
-        return table[column].astype(float)
+        return table.loc[:, column].astype(float)
     except KeyError:
         raise ConfigError(f"a claim is about the column {column}: its table has {', '.join(table)}") from None
     except ValueError as error:
@@ -153,6 +155,8 @@ def mean_over(rows: pd.DataFrame, axes: Sequence[str], compared: str | None, pan
 
 def across(claim: Claim, rows: pd.DataFrame, others: Sequence[str]) -> pd.DataFrame:
     """The values along the axis `across` reduced to one, for each combination of `others`."""
+    assert claim.across is not None  # quantity() asks for this of no other claim
+    assert claim.reduce is not None  # given with across
     axis, function = claim.across, REDUCTIONS[claim.reduce]
     if rows[axis].dtype == bool or not pd.api.types.is_numeric_dtype(rows[axis]):
         raise ConfigError(f"across: {axis} has no order, being {', '.join(map(str, rows[axis].unique()))}: use compare")

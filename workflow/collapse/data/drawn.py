@@ -17,7 +17,7 @@ class Subset(ConfigModel):
     image_size: PositiveInt = Field(description="side of the images; resized (Pillow, bilinear) where it differs")
     mean: tuple[float, ...] = Field(description="per-channel mean subtracted from the pixels in [0, 1]")
     std: tuple[PositiveFloat, ...] = Field(description="per-channel divisor")
-    input_channel: NonNegativeInt | None = Field(None, description="that channel alone, counted from 0")
+    input_channel: NonNegativeInt | None = Field(default=None, description="that channel alone, counted from 0")
 
     @model_validator(mode="before")
     @classmethod

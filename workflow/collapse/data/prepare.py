@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import cast
 
 import numpy as np
 
@@ -35,8 +36,9 @@ def load(dataset: str, data_root: Path, download: bool) -> dict[str, Split]:
 def digits(data_root: Path, download: bool) -> dict[str, Split]:
     """The 8x8 digits inside scikit-learn. They come writer by writer, so the split shuffles them first."""
     from sklearn.datasets import load_digits
+    from sklearn.utils import Bunch
 
-    bunch = load_digits()
+    bunch = cast(Bunch, load_digits())  # a tuple only if asked for one
     images = bunch.images.astype(np.uint8)[:, None]
     labels = bunch.target.astype(np.int64)
     order = np.random.default_rng(0).permutation(len(labels))

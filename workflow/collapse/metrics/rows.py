@@ -77,7 +77,8 @@ def network_rows(
 
 def layer_statistics(tensors: Statistics, order: list[str]) -> dict[tuple[str, str, str], Statistics]:
     """Statistics of every layer, by split, bn_mode and layer: those of `order` first (a file sorts them by name)."""
-    keys = {tuple(name.split("/")[:3]) for name in tensors if name.endswith("/coordinates")}
+    parts = (name.split("/") for name in tensors if name.endswith("/coordinates"))
+    keys = {(split, bn_mode, layer) for split, bn_mode, layer, *_ in parts}
     depth = {layer: number for number, layer in enumerate(order)}
     ordered = sorted(keys, key=lambda key: (*key[:2], depth.get(key[2], len(depth)), key[2]))
     return {key: _below(tensors, "/".join(key)) for key in ordered}

@@ -19,9 +19,9 @@ class PlainLayer(nn.Sequential):
         convolution = nn.Conv2d(channels, growth, 3, padding=1, bias=False)
         super().__init__(nn.BatchNorm2d(channels), nn.ReLU(), convolution)
 
-    def forward(self, maps: list[Tensor]) -> Tensor:
+    def forward(self, input: list[Tensor]) -> Tensor:
         """The new channels, from all that the block has so far."""
-        return super().forward(torch.cat(maps, 1))
+        return super().forward(torch.cat(input, 1))
 
 
 def dense_block(depth: int, channels: int, growth: int, bottleneck: bool) -> nn.Module:

@@ -5,7 +5,7 @@ To add one: its builder in a file of this folder, and an entry here.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from collapse.models import flops
 from collapse.models.flops import Plan, Products
@@ -41,7 +41,7 @@ class NetworkEntry:
         return flops.training_flops(self.multiplications(shape, options, **self.design), options)
 
 
-def vgg(title: str, *plan: int | str, options: type[NetworkOptions] = VggOptions) -> NetworkEntry:
+def vgg(title: str, *plan: int | Literal["M"], options: type[NetworkOptions] = VggOptions) -> NetworkEntry:
     """A VGG: a number is a 3x3 convolution with that many filters, "M" a 2x2 max-pool."""
     return NetworkEntry(title, options, "collapse.models.convolutional:vgg", flops.vgg, {"plan": plan})
 

@@ -6,6 +6,7 @@ forward pass in each convolution and dense layer, in order, with the name of the
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Literal
 
 from collapse.models.options import (
     ConvnetOptions,
@@ -20,7 +21,7 @@ from collapse.models.options import (
 from collapse.models.shape import Shape
 
 Products = list[tuple[str, int]]
-Plan = Sequence[int | str]  # a number is a same-size convolution with that many filters, "M" a max-pool
+Plan = Sequence[int | Literal["M"]]  # a number is a same-size convolution with that many filters, "M" a max-pool
 
 
 def training_flops(products: Products, options: NetworkOptions) -> float:

@@ -1,6 +1,6 @@
 """The end of every network: the features' batch norm, the linear head, the classifier; and what concerns all layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pkgutil import resolve_name
 
 import torch
@@ -13,7 +13,7 @@ from collapse.models.shape import Shape
 
 
 def with_head(
-    layers: dict[str, nn.Module],
+    layers: Mapping[str, nn.Module],
     width: int,
     shape: Shape,
     options: NetworkOptions,
@@ -60,10 +60,8 @@ def default(network: Network) -> None:
 
 def orthogonal(network: Network) -> None:
     """Linear head and classifier orthogonal, with gain 1 (Dang et al. 2023, code). mlp sees to its hidden layers."""
-    for name, layer in network.layers.items():
-        if name.startswith("linear"):
-            nn.init.orthogonal_(layer.weight)
-    nn.init.orthogonal_(network.classifier.weight)
+    for weight in network.head_weights():
+        nn.init.orthogonal_(weight)
 
 
 def he(network: Network) -> None:

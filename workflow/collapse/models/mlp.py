@@ -40,7 +40,8 @@ def mlp(shape: Shape, options: MlpOptions) -> Network:
     (feature_linear), the features being its output. Nguyen et al. 2023 (code) end in a narrow fc (feature_dim).
     Raises ValueError where the images lack the input channel, and as with_head does.
     """
-    channels, layers = shape.channels, {"flatten": nn.Flatten()}
+    channels = shape.channels
+    layers: dict[str, nn.Module] = {"flatten": nn.Flatten()}
     if options.input_channel is not None:
         if options.input_channel >= channels:
             raise ValueError(f"input_channel {options.input_channel}: the images have {channels}, counted from 0")
@@ -54,5 +55,5 @@ def mlp(shape: Shape, options: MlpOptions) -> Network:
     network = with_head(layers, widths[-1], shape, options)
     if options.initialisation == "orthogonal":
         for i in range(1, len(widths))[: options.orthogonal_hidden]:
-            nn.init.orthogonal_(network.layers[f"fc{i}"][0].weight)
+            nn.init.orthogonal_(network.get_parameter(f"layers.fc{i}.0.weight"))
     return network

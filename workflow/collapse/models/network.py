@@ -80,7 +80,7 @@ class Network(nn.Module):
 
     def head_weights(self) -> list[Tensor]:
         """W_1, ..., W_M of the linear head, the classifier's last."""
-        return [*(layer.weight for layer in self._linear), self.classifier.weight]
+        return [*(layer.get_parameter("weight") for layer in self._linear), self.classifier.weight]
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (n, K) of images (n, channels, side, side)."""

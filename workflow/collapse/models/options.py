@@ -1,11 +1,11 @@
 """The options of every network, without torch: the workflow validates a recipe before any job runs."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from collapse.models.initialisers import INITIALISERS
-from collapse.strict import ConfigModel, meanings
+from collapse.strict import Choices, ConfigModel, meanings
 
 FeatureDim = PositiveInt | Literal["num_classes"] | None
 
@@ -14,19 +14,19 @@ class NetworkOptions(ConfigModel):
     """What every network can vary: the end of the network, its initial weights, what is not trained."""
 
     feature_batch_norm: bool = Field(
-        False, description="a batch norm, after the backbone, whose output is the features H (Dang et al. 2023)"
+        default=False, description="a batch norm, after the backbone, whose output is the features H (Dang et al. 2023)"
     )
     linear_layers: PositiveInt = Field(
-        1, description="M, the layers of the linear head: M - 1 bias-free d x d layers, then the classifier"
+        default=1, description="M, the layers of the linear head: M - 1 bias-free d x d layers, then the classifier"
     )
-    classifier_bias: bool = Field(True, description="whether the classifier has a bias")
+    classifier_bias: bool = Field(default=True, description="whether the classifier has a bias")
     classifier: Literal["learned", "fixed_etf"] = Field(
-        "learned",
+        default="learned",
         description="fixed_etf: the classifier's weight is a fixed simplex equiangular tight frame with unit-norm rows "
         "(Zhu et al. 2021); its bias still trains",
     )
-    initialisation: Literal[tuple(INITIALISERS)] = Field("default", description=meanings(INITIALISERS))
-    frozen: tuple[str, ...] = Field((), description="names of the layers whose parameters do not train")
+    initialisation: Annotated[str, Choices(INITIALISERS)] = Field(default="default", description=meanings(INITIALISERS))
+    frozen: tuple[str, ...] = Field(default=(), description="names of the layers whose parameters do not train")
 
     @field_validator("classifier", mode="before")
     @classmethod
@@ -46,28 +46,33 @@ class MlpOptions(NetworkOptions):
 
     RENAMED: ClassVar = {"depth": "layers, which counts the classifier too: 8 for depth: 7"}
 
-    width: PositiveInt = Field(128, description="width of the hidden layers")
+    width: PositiveInt = Field(default=128, description="width of the hidden layers")
     layers: int = Field(
-        3,
+        default=3,
         ge=2,
         description="layers as He & Su 2023 count them, the hidden ones and the classifier; those that feature_dim, "
         "feature_linear and linear_layers add are not counted",
     )
     hidden: tuple[PositiveInt, ...] | None = Field(
-        None, description="width of each hidden layer: layers is then one more than they are, width the greatest"
+        default=None,
+        description="width of each hidden layer: layers is then one more than they are, width the greatest",
     )
-    feature_dim: FeatureDim = Field(None, description="dimension of the features, a last and narrow hidden layer")
-    batch_norm: bool = Field(True, description="whether hidden layers have a batch norm")
-    norm_after_activation: bool = Field(False, description="batch norm after the activation, not before it")
-    activation: Literal["relu", "identity"] = Field("relu", description="of the hidden layers; identity: none")
+    feature_dim: FeatureDim = Field(
+        default=None, description="dimension of the features, a last and narrow hidden layer"
+    )
+    batch_norm: bool = Field(default=True, description="whether hidden layers have a batch norm")
+    norm_after_activation: bool = Field(default=False, description="batch norm after the activation, not before it")
+    activation: Literal["relu", "identity"] = Field(default="relu", description="of the hidden layers; identity: none")
     feature_linear: bool = Field(
-        False, description="a biased d x d layer without activation, after the hidden ones, whose output is H"
+        default=False, description="a biased d x d layer without activation, after the hidden ones, whose output is H"
     )
     orthogonal_hidden: NonNegativeInt | None = Field(
-        None,
+        default=None,
         description="with initialisation orthogonal: how many hidden layers it concerns, from the first; null: all",
     )
-    input_channel: NonNegativeInt | None = Field(None, description="the one channel that is seen; null: all of them")
+    input_channel: NonNegativeInt | None = Field(
+        default=None, description="the one channel that is seen; null: all of them"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -113,7 +118,7 @@ class VggOptions(NetworkOptions):
     RENAMED: ClassVar = {"head": "dense_layers: 2 for head: dense, 0 for head: none"}
 
     dense_layers: NonNegativeInt = Field(
-        2, description="layers of width 4096 before the classifier; 0: the features are the average pool"
+        default=2, description="layers of width 4096 before the classifier; 0: the features are the average pool"
     )
 
     @property
@@ -126,15 +131,19 @@ class StemOptions(NetworkOptions):
     """The first layers of a network for small images (cifar) or large ones."""
 
     stem: Literal["cifar", "imagenet"] = Field(
-        "cifar", description="cifar: 3x3 convolution of stride 1; imagenet: 7x7 of stride 2, and a max-pool"
+        default="cifar", description="cifar: 3x3 convolution of stride 1; imagenet: 7x7 of stride 2, and a max-pool"
     )
 
 
 class ResnetOptions(StemOptions):
     """Options of the ResNets."""
 
-    base_width: PositiveInt = Field(64, description="channels of the first stage; each later stage doubles them")
-    feature_dim: FeatureDim = Field(None, description="dimension of the features, to which the last block is narrowed")
+    base_width: PositiveInt = Field(
+        default=64, description="channels of the first stage; each later stage doubles them"
+    )
+    feature_dim: FeatureDim = Field(
+        default=None, description="dimension of the features, to which the last block is narrowed"
+    )
 
 
 class DensenetOptions(StemOptions):
@@ -149,5 +158,6 @@ class GresnetOptions(NetworkOptions):
     """Options of the residual networks on tiled images."""
 
     block: Literal["basic", "bottleneck", "mixed"] = Field(
-        "basic", description="the four blocks: basic, bottleneck, or two bottleneck blocks before two basic ones"
+        default="basic",
+        description="the four blocks: basic, bottleneck, or two bottleneck blocks before two basic ones",
     )

@@ -33,13 +33,14 @@ def stage(block: type, channels: int, planes: int, blocks: int, stride: int) -> 
 def narrow(block: nn.Module, width: int) -> None:
     """Let a block with identity shortcut end in `width` channels: narrower last convolution, projection shortcut."""
     last = "3" if hasattr(block, "conv3") else "2"
+    first = next(child for child in block.children() if isinstance(child, nn.Conv2d))
     convolution = getattr(block, f"conv{last}")
     narrower = nn.Conv2d(
         convolution.in_channels, width, convolution.kernel_size, padding=convolution.padding, bias=False
     )
     setattr(block, f"conv{last}", narrower)
     setattr(block, f"bn{last}", nn.BatchNorm2d(width))
-    block.downsample = projection(block.conv1.in_channels, width)
+    block.downsample = projection(first.in_channels, width)
 
 
 def resnet(shape: Shape, options: ResnetOptions, block: str, blocks: Sequence[int]) -> Network:

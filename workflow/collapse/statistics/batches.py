@@ -3,7 +3,7 @@
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ def check_loader(name: str, loader: Any) -> None:
 def with_progress(name: str, loader: Iterable, progress: bool) -> Iterator[Any]:
     """The batches of a loader, with a line on stderr every ten seconds of a long sweep; raises ValueError for none."""
     began = printed = time.monotonic()
-    count = f" of {len(loader)}" if hasattr(loader, "__len__") else ""
+    count = f" of {len(loader)}" if isinstance(loader, Sized) else ""
     number = 0
     for number, batch in enumerate(loader, start=1):
         yield batch

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -108,7 +108,7 @@ def is_linear(found: Candidate) -> bool:
         return False
     off = torch.linalg.norm(given @ weight.T + bias - found.output.double())
     # Inputs and weights were rounded, which adds up like noise; sums are rounded in float32 at worst; then the output.
-    low = max(_epsilon(found.output), _epsilon(found.given), _epsilon(found.module.weight))
+    low = max(_epsilon(found.output), _epsilon(found.given), _epsilon(_weight(found.module)))
     rounded = 4 * low * torch.linalg.norm((given.square() @ weight.square().T + bias.square()).sqrt())
     summed = 8 * torch.finfo(torch.float32).eps * torch.linalg.norm(given.abs() @ weight.abs().T + bias.abs())
     return bool(off <= rounded + summed)
@@ -116,13 +116,18 @@ def is_linear(found: Candidate) -> bool:
 
 def matrix(module: nn.Module) -> Tensor:
     """Weights (K, d) of a linear layer, or of a 1x1 convolution."""
-    return module.weight.detach().flatten(1)
+    return _weight(module).detach().flatten(1)
 
 
 def vector(module: nn.Module) -> Tensor:
     """Bias (K,), zero where there is none."""
-    bias = getattr(module, "bias", None)
-    return module.weight.new_zeros(len(module.weight)) if bias is None else bias.detach()
+    weight, bias = _weight(module), getattr(module, "bias", None)
+    return weight.new_zeros(len(weight)) if bias is None else bias.detach()
+
+
+def _weight(module: nn.Module) -> Tensor:
+    assert isinstance(module.weight, Tensor)  # _has_matrix chose the module, or it is an nn.Linear
+    return module.weight
 
 
 def _epsilon(tensor: Tensor) -> float:
@@ -147,9 +152,9 @@ def _watch(modules: dict[str, nn.Module], run: Callable[[], Any]) -> tuple[list[
         def hook(module: nn.Module, arguments: tuple, keywords: dict[str, Any], output: Any) -> None:
             calls[name] += 1
             given = next(iter([*arguments, *keywords.values()]), None)
-            if all(_is_flat(tensor) for tensor in (given, output)):
-                flat = (tensor.detach().flatten(1).clone() for tensor in (given, output))
-                found.append(Candidate(name, calls[name], module, *flat))
+            if _is_flat(given) and _is_flat(output):
+                before, after = (tensor.detach().flatten(1).clone() for tensor in (given, output))
+                found.append(Candidate(name, calls[name], module, before, after))
 
         return hook
 
@@ -162,7 +167,7 @@ def _watch(modules: dict[str, nn.Module], run: Callable[[], Any]) -> tuple[list[
     return found, output
 
 
-def _is_flat(tensor: Any) -> bool:
+def _is_flat(tensor: Any) -> TypeGuard[Tensor]:
     """Whether a value is a tensor (n, d), or like (n, d, 1, 1)."""
     return isinstance(tensor, Tensor) and tensor.dim() > 1 and tensor.flatten(1).shape[1] == tensor.shape[1]
 

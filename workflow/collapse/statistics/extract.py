@@ -101,7 +101,9 @@ def layer_names(network: Network, names: tuple[str, ...]) -> tuple[str, ...]:
 
 def head(network: Network) -> dict[str, Tensor]:
     """The linear head, as network_statistics takes it: its layers' weights, multiplied from the classifier inwards."""
-    layers = {name: layer.weight for name, layer in network.layers.items() if name.startswith("linear")}
+    layers = {
+        name: layer.get_parameter("weight") for name, layer in network.layers.items() if name.startswith("linear")
+    }
     product, bias = network.classifier.weight.detach().double(), network.classifier.bias
     result = {"classifier": product, "bias": product.new_zeros(len(product)) if bias is None else bias.detach()}
     for name, weight in reversed(layers.items()):

@@ -84,6 +84,7 @@ class ModelReader:
                 raise ValueError(f"layer {name!r}: the table calls something else so. Ask for it as {name + '#1'!r}")
         places = {name: parse_place("layer", name, modules, axis) for name, axis in axes.items()}
         if self.final is None:
+            assert features is not None  # the caller names them where there is no classifier
             ((name, axis),) = _axes(features).items()
             places["features"] = parse_place("features", name, modules, axis)
         else:
@@ -216,7 +217,7 @@ class ModelReader:
             if not all_finite(features):
                 raise ValueError(f"other: features {tuple(features.shape)} have values that are not finite")
             total, count = total + features.sum(0), count + len(features)
-        if not count:
+        if not (count and isinstance(total, Tensor)):
             raise ValueError("other holds no sample")
         return total / count
 

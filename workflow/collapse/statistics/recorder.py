@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from collapse.strict import check_choice
 
 # layer4, layer4.0.relu#2 (its second call), encoder[0] (the first tensor of the tuple it returns).
-NAME = re.compile(r"(?P<module>.*?)(#(?P<call>[1-9]\d*))?(\[(?P<element>\d+)\])?")
+NAME = re.compile(r"(?P<module>.*?)(#(?P<call>[1-9]\d*))?(\[(?P<element>\d+)\])?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ def parse_place(kind: str, name: str, modules: Mapping[str, nn.Module], axis: in
         raise ValueError(f"{kind} {name!r} is a {type(name).__name__}: give a name, as in model.named_modules()")
     if name in modules:
         return Place(name, axis=axis)
-    module, _, call, _, element = NAME.fullmatch(name).groups()
-    numbers = [None if number is None else int(number) for number in (call, element)]
-    return Place(check_choice(kind, module, modules), *numbers, axis)
+    found = NAME.fullmatch(name)
+    assert found  # whatever the name is, it is a module's
+    call, element = (None if number is None else int(number) for number in found.group("call", "element"))
+    return Place(check_choice(kind, found["module"], modules), call, element, axis)
 
 
 class FeatureRecorder:
@@ -157,7 +158,7 @@ def call(model: Callable, inputs: Any) -> Any:
 
 
 @contextmanager
-def in_eval_mode(model: nn.Module) -> Iterator[None]:
+def in_eval_mode(model: nn.Module) -> Iterator[nn.Module]:
     """The model in eval mode; afterwards each of its modules is in the mode it was in."""
     before = {module: module.training for module in model.modules()}
     try:

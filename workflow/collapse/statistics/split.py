@@ -115,6 +115,7 @@ def corruption(batches: Iterable[Batch], layer: str, test_mean: Tensor) -> dict[
     clean, result = moments.mean, {}
     for batch in batches:
         changed = batch.labels != batch.true_labels
+        assert batch.true_labels is not None  # a noisy split's batches have them
         true, label = batch.true_labels[changed], batch.labels[changed]
         features = batch.activations[layer][changed].flatten(1).double()
         direction = clean[label] - clean[true]

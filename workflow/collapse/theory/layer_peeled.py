@@ -29,7 +29,7 @@ method in brackets solves both for all n ratios at once; arrays (2, n) hold the 
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -299,4 +299,8 @@ def _describe(model: _Model, log_ratio: Floats, within: Floats, across: Floats, 
         cos_major, cos_minor = (common - within) / ((model.own - 1) * within + common)
     status = np.where(zero, "vanished", np.where(c > 0, "ok", "collapsed"))
     fields = (a, x, c, y, at.objective, *norms, cos_minor, cos_major, status, np.max(errors, axis=0))
-    return Solution(*(np.asarray(field).reshape(shape) for field in fields))
+    return Solution(*(_shaped(field, shape) for field in fields))
+
+
+def _shaped(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    return np.asarray(values).reshape(shape)

@@ -52,7 +52,7 @@ class Programme:
         losses = cp.log_sum_exp(logits, axis=1) - cp.diag(logits)
         objective = cp.sum(losses[:k_major]) + self._weight * cp.sum(losses[k_major:])
         budgets = [cp.sum(norms[:k]) <= k * e_h, cp.sum(norms[k:]) <= k * e_w]
-        self._problem = cp.Problem(cp.Minimize(objective), budgets)
+        self._problem = cp.Problem(cp.Minimize(objective), budgets)  # pyright: ignore[reportArgumentType] (<= gives no bool)
 
     def solve(self, ratio: float) -> Optimum:
         """Optimum at `ratio`, 1 or more; math.inf drops the minority losses.
@@ -71,7 +71,7 @@ class Programme:
         if self._problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
             raise RuntimeError(f"Clarabel stopped at ratio {ratio}: {self._problem.status}")
         gram = np.asarray(self._gram.value)
-        return Optimum(float(self._problem.value), gram, _mean_cosine(gram[self._minor, self._minor]))
+        return Optimum(float(np.asarray(self._problem.value)), gram, _mean_cosine(gram[self._minor, self._minor]))
 
 
 def _mean_cosine(gram: NDArray[np.float64]) -> float:

@@ -75,6 +75,7 @@ class Stepper:
         first: list[tuple[Tensor, Tensor]] = []
 
         def closure() -> Tensor:
+            assert self.flat.grad is not None  # flatten gave it one
             self.flat.grad.zero_()
             loss, logits, objective = self._objective(images, target)
             objective.backward()

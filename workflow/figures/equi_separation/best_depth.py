@@ -18,7 +18,10 @@ def draw(fit: pd.DataFrame) -> Figure:
     shown = shown.assign(dataset=[DATASETS[name].title for name in shown.dataset])
     figure, panels = plt.subplots(1, len(MEASURES), figsize=(2.4 * plotting.COLUMN_WIDTH, 2.5))
     for axes, (column, label) in zip(panels, MEASURES.items(), strict=True):
-        sns.lineplot(shown, x="layers", y=column, hue="dataset", marker="o", ax=axes, legend=axes is panels[0])
+        sns.lineplot(
+            shown, x="layers", y=column, hue="dataset", marker="o", ax=axes,
+            legend=axes is panels[0],  # pyright: ignore[reportArgumentType] (seaborn's default hides that it may be a bool)
+        )  # fmt: skip
         axes.set(xlabel="layers", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].legend(title=None)

@@ -11,11 +11,13 @@ COLUMNS = 6
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """`table` is depth.csv, `fit` depth_fit.csv."""
-    panels = table[["dataset", "layers"]].drop_duplicates()
+    panels = table.loc[:, ["dataset", "layers"]].drop_duplicates()
     place = panels.groupby("dataset").cumcount() % COLUMNS
     panels = panels.assign(place=place, line=(place == 0).cumsum())  # each dataset begins a line
+    placed, placed_fit = (rows.merge(panels, on=["dataset", "layers"]) for rows in (table, fit))
     return plotting.laws(
-        *(rows.merge(panels, on=["dataset", "layers"]) for rows in (table, fit)),
+        placed,
+        placed_fit,
         ["place"],
         lambda run: f"{DATASETS[run.dataset].title}, {run.layers} layers\nrate {run.learning_rate:g}",
         rows=["line"],

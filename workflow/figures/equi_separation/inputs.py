@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -15,9 +14,10 @@ from collapse.data.entries import DATASETS
 
 def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figure:
     """`table` is inputs.csv; `published` holds the values of the paper's own draw, by dataset and image size."""
-    names = [f"{DATASETS[run.dataset].title}, {run.image_size} x {run.image_size}" for run in table.itertuples()]
+    runs = zip(table.dataset, table.image_size, strict=True)
+    names = [f"{DATASETS[dataset].title}, {size} x {size}" for dataset, size in runs]
     figure, axes = plt.subplots(figsize=(1.6 * plotting.COLUMN_WIDTH, 1.1 + 0.35 * len(table)))
-    colour, other = sns.color_palette()[:2]
+    colour, other = plotting.colours()[:2]
     mean = table.separation_fuzziness_mean
     reach = [mean - table.separation_fuzziness_low, table.separation_fuzziness_high - mean]
     axes.errorbar(mean, names, xerr=reach, linestyle="", marker="o", color=colour, label="mean, central 95 % of draws")

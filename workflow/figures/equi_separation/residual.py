@@ -27,12 +27,12 @@ def draw(blocks: pd.DataFrame, convolutions: pd.DataFrame, fit: pd.DataFrame) ->
             columns={f"separation_fuzziness{ending}_{how}": f"separation_fuzziness_{how}" for how in ("mean", "std")}
         )
         for axes, kind in zip(line, kinds, strict=True):
-            here = [
-                part[(part.block == kind) & (part.chosen_by == "held_out_accuracy")]
-                for part in (table, fit[["block", "bn_mode", "chosen_by", *names]].rename(columns=names))
-            ]
-            plotting.separation_fuzziness(axes, *here)
-            runs = plotting.count_note(here[0], "separation_fuzziness")
+            shown, law = (
+                part.loc[(part.block == kind) & (part.chosen_by == "held_out_accuracy")]
+                for part in (table, fit.loc[:, ["block", "bn_mode", "chosen_by", *names]].rename(columns=names))
+            )
+            plotting.separation_fuzziness(axes, shown, law)
+            runs = plotting.count_note(shown, "separation_fuzziness")
             axes.set(title=f"{kind} {points}", xlabel=f"layer  ({runs})")
         line[0].set(ylabel=measure)
     return figure

@@ -1,7 +1,6 @@
 """The balanced baseline: how far classifiers and class means are from perfect collapse, by each measure."""
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from collapse import plotting
@@ -22,7 +21,7 @@ def draw(table: pd.DataFrame) -> Figure:
     figure, panels = plotting.panels(table, ["dataset", "model"], height=2.3)
     for axes, group in panels:
         row = group.iloc[0]
-        for kind, (name, colour, mark) in enumerate(zip(KINDS, sns.color_palette(), ("o", "s"), strict=False)):
+        for kind, (name, colour, mark) in enumerate(zip(KINDS, plotting.colours(), ("o", "s"), strict=False)):
             shown = {measure: columns[kind] for measure, columns in MEASURES.items() if kind < len(columns)}
             values = [row[f"{column}_mean"] for column in shown.values()]
             spread = [row[f"{column}_std"] for column in shown.values()]

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from collapse import plotting
 
-SOURCES = {
+SOURCES: dict[str, plotting.Style] = {
     "cos_minor": ("-", "o", "network"),
     "cos_own": ("--", "s", "model, at its own $E_H$, $E_W$ (ends where $w_B$ = 0)"),
     "cos_balanced": (":", "D", "model, at those of $R$ = 1"),

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -22,7 +21,7 @@ def draw(table: pd.DataFrame, thresholds: pd.DataFrame) -> Figure:
     limits = thresholds.set_index(["k_major", "e_h"])
     for axes, group in panels:
         e_h, e_w = group.e_h.iloc[0], group.e_w.iloc[0]
-        for (k_major, curve), colour in zip(group.groupby("k_major"), sns.color_palette(), strict=False):
+        for (k_major, curve), colour in zip(group.groupby("k_major"), plotting.colours(), strict=False):
             _curve(axes, curve, limits.loc[(k_major, e_h)], colour)
         plotting.simplex_line(axes)
         axes.set(xscale="log", xlabel="imbalance ratio $R$", title=f"$E_H$ = {e_h:g}, $E_W$ = {e_w:g}")

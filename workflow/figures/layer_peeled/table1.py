@@ -5,7 +5,10 @@ from matplotlib.figure import Figure
 
 from collapse import plotting
 
-MEASURES = {"minority_test_accuracy": ("-", "o", "minority"), "overall_test_accuracy": ("--", "s", "all classes")}
+MEASURES: dict[str, plotting.Style] = {
+    "minority_test_accuracy": ("-", "o", "minority"),
+    "overall_test_accuracy": ("--", "s", "all classes"),
+}
 
 
 def draw(table: pd.DataFrame) -> Figure:
