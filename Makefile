@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: setup setup-slurm lint test test-slurm bench costs list adopt report docs gallery lock
 .DEFAULT_GOAL := all
 
-# Whatever is not named below is Snakemake's: a figure, a paper, a file.
+# Targets not named below are passed to Snakemake: a figure, a paper, a file.
 .DEFAULT:
 	@$(MAKE) --no-print-directory setup
 	snakemake --cores $(CORES) $@ $(ARGS)
@@ -22,7 +22,7 @@ all: setup
 
 setup: $(ENVS:%=.venv/%/.installed)
 
-# Snakemake with its Slurm plugin, beside the others: source .venv/slurm/bin/activate
+# One more environment, of Snakemake with its Slurm plugin: source .venv/slurm/bin/activate
 setup-slurm: setup .venv/slurm/.installed
 
 .venv/workflow/.installed: envs/workflow.txt
@@ -38,7 +38,7 @@ setup-slurm: setup .venv/slurm/.installed
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(@D)/bin/python $<
 	@touch $@
 
-# For basedpyright, each environment's packages under a path that does not name Python's version.
+# The links give basedpyright each environment's packages under a path without Python's version.
 lint: setup
 	ruff check .
 	ruff format --check .
@@ -47,13 +47,13 @@ lint: setup
 	for env in $(ENVS); do (cd .venv/$$env && ln -sfn lib/python3*/site-packages site-packages) || exit 1; done
 	basedpyright
 
-# Each environment tests its own part of the library, two tests at a time; then the workflow on a Slurm of its own.
+# Each environment tests its own part of the library, two tests at a time; then test-slurm.
 test: lint
 	for env in torch convex figures workflow; do \
 		.venv/$$env/bin/python -m pytest -q -n 2 --dist worksteal tests/$$env || exit 1; done
 	@$(MAKE) --no-print-directory test-slurm
 
-# The workflow on a real Slurm of one node. Root gets Debian's packages for it; without them the tests say so and skip.
+# The workflow on a real Slurm of one node. As root, install Debian's packages of Slurm; without Slurm, skip the tests.
 test-slurm: setup-slurm
 	@command -v sbatch > /dev/null || { [ $$(id -u) = 0 ] && command -v apt-get > /dev/null && \
 		echo "installing Debian's slurm-wlm and munge for the Slurm tests" && apt-get update -qq && \
@@ -66,16 +66,16 @@ bench: setup
 	OMP_NUM_THREADS=1 PYTHONPATH=workflow \
 		.venv/$(shell sed -n 's/^Environment: //p' benchmarks/$(NAME).py)/bin/python benchmarks/$(NAME).py
 
-# What each paper costs at each scale: runs, images, FLOPs, hours at the rates that benchmarks/ measured.
+# The cost of each paper at each scale: runs, images, FLOPs, and hours at the rates measured in benchmarks/.
 costs: setup
 	PYTHONPATH=workflow $(BIN)/python -m scripts.list_recipes | \
 		PYTHONPATH=workflow .venv/torch/bin/python -m scripts.estimate_cost
 
-# What results/ holds, how large it is, and what may be deleted.
+# List the contents of results/, their sizes, and what may be deleted.
 list: setup
 	PYTHONPATH=workflow $(BIN)/python -m scripts.list_results $(ARGS)
 
-# Take over runs that were copied into results/: those of another recipe or dataset are named, and stop it.
+# Take over runs that were copied into results/. A run of another recipe or dataset is an error that names the run.
 adopt: setup
 	snakemake --until draw_subset --cores $(CORES) $(ARGS)
 	snakemake --until measure --touch --cores 1 $(ARGS)
@@ -83,12 +83,12 @@ adopt: setup
 report: all
 	snakemake --report results/$(SCALE)/report.html $(ARGS)
 
-# What is generated: the tables of the READMEs, the gallery of docs/ (from results/), the pins of envs/.
+# Three targets generate files: docs the READMEs' tables, gallery docs/gallery/ (from results/), lock the pins of envs/.
 docs: setup
 	PYTHONPATH=workflow $(BIN)/python workflow/scripts/generate_docs.py README.md config/README.md docs/metrics.md \
 		config/schemas/config.json config/schemas/paper.json
 
-# Keep what a scale's results show now: make gallery SCALE=small
+# Copy the figures, claims and tables of a scale's results to docs/gallery/: make gallery SCALE=small
 gallery:
 	cd results/$(SCALE) && for folder in figures/*/; do \
 		paper=$$(basename $$folder); kept=../../docs/gallery/$(SCALE)/$$paper; mkdir -p $$kept; \

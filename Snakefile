@@ -30,8 +30,8 @@ include: "rules/claims.smk"
 include: "rules/report.smk"
 
 
-# What takes seconds runs where Snakemake runs, also on a cluster: there it would wait longer than it works. So does the
-# download, as a cluster's nodes seldom see the network.
+# On a cluster, these rules run where Snakemake runs: as jobs they would wait longer than they work. The download
+# (prepare_data) is among them because a cluster's nodes often have no network.
 localrules:
     prepare_data,
     solve,
@@ -55,8 +55,8 @@ rule all:
         report_outputs(),
 
 
-# One target a paper, <paper>; one a figure, <paper>_<figure>; and the default paper's figures by their short names.
-# Their inputs are functions: a target that is not asked for lists none of its runs.
+# Targets: <paper> for each paper, <paper>_<figure> for each figure, and <figure> for the default paper's figures.
+# Inputs are functions, so that Snakemake lists the runs only of targets that are asked for.
 for plan in PLANS.values():
 
     rule:
@@ -82,7 +82,7 @@ for plan in PLANS.values():
                     lambda wildcards, plan=plan, figure=figure: figure_outputs(plan, figure),
 
 
-# A name that is no rule is taken for a file; no file of ours has such a name.
+# Snakemake takes an unknown target for a file name. This rule matches it, as no file of the workflow has such a name.
 rule unknown_target:
     input:
         explain_target,

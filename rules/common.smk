@@ -1,4 +1,4 @@
-# Paths that every stage shares, and functions that say what a job reads.
+# Paths that every stage shares, and functions of a job's inputs and parameters.
 
 import functools
 import inspect
@@ -14,7 +14,7 @@ CELL = "{paper}/{dataset}/{model}/{variant}"
 RUN = f"{RESULTS}/runs/{CELL}/seed-{{seed}}"
 SUBSETS = {(recipe.dataset, subset_name(recipe)): recipe for plan in PLANS.values() for recipe in plan.recipes.values()}
 
-# Tables by how they are made, as paper/table.
+# Tables, as paper/table, by the way they are made: from theory, from runs, from draws.
 THEORY = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.theory()]
 MEASURED = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.cells]
 DRAWN = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.subsets]
@@ -30,30 +30,30 @@ wildcard_constraints:
 
 
 def job_log(cell):
-    """Log of a job that makes runs: one a run, or one a cell where a job makes all its seeds."""
+    """Log of a job that makes runs: one for each run or, if one job makes all seeds, one for each cell."""
     return f"{cell}.log" if CONFIG.bundled else f"{cell}/seed-{{seed}}.log"
 
 
 def per_seed(path):
-    """Outputs of a job that makes runs: those of one run, or of all the seeds of a cell where they are bundled."""
+    """Outputs of a job that makes runs: `path` for one seed or, if seeds are bundled, for all seeds of the cell."""
     return expand(path, seed=CONFIG.seeds, allow_missing=True) if CONFIG.bundled else path
 
 
-# Seeds that a job makes, in the order of its outputs, as its params have them.
+# The param `seeds` of a job that makes runs: its seeds, in the order of its outputs.
 SEEDS = list(CONFIG.seeds) if CONFIG.bundled else "{seed}"
 
 
 class Cell(NamedTuple):
-    """What the jobs of a cell are told of it, and ask for: worked out once, being the same for every seed."""
+    """Parameters and resources of a cell's jobs, computed once because they are the same for every seed."""
 
-    identity: str  # of the recipe but for the seed, as JSON
+    identity: str  # of the recipe at seed 0, as JSON
     subsets: str  # folder of the index files
     resources: JobResources
 
 
 @functools.cache
 def cell_named(paper, name):
-    """A cell of a paper's plan."""
+    """The Cell of that name in a paper's plan."""
     recipe = PLANS[paper].recipes[name]
     subsets = f"{CONFIG.results}/data/{recipe.dataset}/subsets/{subset_name(recipe)}"
     return Cell(recipe.identity(), subsets, JobResources.of(recipe, CONFIG))
@@ -65,9 +65,9 @@ def cell_of(wildcards):
 
 
 def asked(name, retried=False):
-    """Function of a job's wildcards that reads one of its JobResources.
+    """A function of a job's wildcards that returns the field `name` of its JobResources.
 
-    `retried`: doubled at each retry, which goes on from the saved state.
+    `retried`: the value is doubled at each retry. (A retried training goes on from its saved state.)
     """
 
     def at_first(wildcards):
@@ -77,7 +77,7 @@ def asked(name, retried=False):
         return at_first(wildcards) * 2 ** (attempt - 1)
 
     function = at_attempt if retried else at_first
-    # Snakemake asks for it several times a job, and Python would work it out each time.
+    # Store the signature: Snakemake asks for it several times a job, and Python would compute it each time.
     function.__signature__ = inspect.signature(function)
     return function
 
@@ -94,23 +94,23 @@ def plan_of(name):
 
 
 def table_of(name):
-    """Entry of a table named paper/table in its paper's file."""
+    """The Table, from its paper's file, of a table named paper/table."""
     return plan_of(name).paper.tables[name.partition("/")[2]]
 
 
 def metrics_of(paper, table):
-    """metrics.csv of every run that a measured table reads, each once."""
+    """metrics.csv of every run that a measured table reads; each file is listed once."""
     cells = dict.fromkeys(PLANS[paper].cells[table])
     return [f"{RESULTS}/runs/{paper}/{cell}/seed-{seed}/metrics.csv" for cell in cells for seed in CONFIG.seeds]
 
 
 def spec_of(wildcards):
-    """What a measured table reads, as JSON."""
+    """TableSpec of a measured table, as JSON."""
     return plan_of(wildcards.measured).table_spec(Path(wildcards.measured).name).model_dump_json()
 
 
 def datasets_of_draws(wildcards):
-    """Prepared datasets of which a table measures random subsets: manifests and, as `ancient`, images."""
+    """Files of the datasets whose random subsets a table measures: manifests and, as `ancient`, images."""
     subsets = plan_of(wildcards.drawn).subsets[Path(wildcards.drawn).name]
     folders = [DATA.format(dataset=dataset) for dataset in dict.fromkeys(subset.dataset for _, subset in subsets)]
     return [f"{folder}/manifest.json" for folder in folders] + [
@@ -125,7 +125,7 @@ def tables_of_figure(wildcards):
 
 
 def tables_of_claims(wildcards):
-    """Tables that decide a figure's claims: seed by seed where they are measured."""
+    """Tables that decide a figure's claims; measured tables with a row for each seed."""
     plan = PLANS[wildcards.paper]
     by_seed = {*plan.cells, *plan.subsets}
     ending = {table: "_seeds.csv" if table in by_seed else ".csv" for table in plan.scale.tables}
@@ -140,5 +140,5 @@ def runs_of_paper(wildcards):
 
 
 def grids_of_paper(wildcards):
-    """Grids of a paper's measured tables, as JSON: a few lines, however many runs they hold."""
+    """Grids of a paper's measured tables, as JSON: a few lines, for any number of runs."""
     return json.dumps([grid.model_dump(mode="json") for grid in PLANS[wildcards.paper].grids.values()])

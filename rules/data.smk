@@ -1,4 +1,4 @@
-# Raw datasets to uint8 tensors with a small manifest; the manifest is what later rules hang on.
+# Raw datasets to uint8 tensors with a small manifest; later rules run again when the manifest changes.
 
 
 rule prepare_data:

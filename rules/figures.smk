@@ -38,7 +38,7 @@ rule render:
     conda:
         "../envs/figures.yaml"
     params:
-        # Redrawn when its script changes, wherever the project lies.
+        # Redraw the figure when its script changes, but not when the project is moved to another folder.
         script=lambda wildcards: script_sha256(wildcards.paper, wildcards.figure),
         title=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].title,
         note=lambda wildcards: PLANS[wildcards.paper].paper.figures[wildcards.figure].note,

@@ -1,4 +1,4 @@
-# What is refused before any job: runs and files that Snakemake would redo, overwrite or use without a word.
+# Checks before any job: stop where Snakemake would silently train again, overwrite or use the wrong runs and files.
 
 import time
 
@@ -6,16 +6,16 @@ from snakemake.io import IOFile
 
 
 def unrecorded(folder):
-    """Whether a folder holds a run of whose making Snakemake has no record: one that was copied here."""
+    """Whether a folder holds a run that was copied here: Snakemake has no record of making it."""
     path = f"{folder}/run.json"
     return os.path.exists(path) and workflow.persistence.metadata(IOFile(path)) is None
 
 
 @functools.cache
 def check_runs(paper, cell):
-    """Stop at runs of a cell that were copied here and are not what is asked for: Snakemake can not tell.
+    """Stop if a cell holds copied runs of another recipe or dataset, which Snakemake can not detect.
 
-    With --touch those that were made here too, as it makes Snakemake forget why a run is out of date.
+    With --touch, check runs made here too: --touch makes Snakemake forget why a run is out of date.
     """
     recipe = PLANS[paper].recipes[cell]
     manifest = Path(DATA.format(dataset=recipe.dataset), "manifest.json")
@@ -33,7 +33,7 @@ def check_runs(paper, cell):
 
 
 def refuse_to_overwrite():
-    """Stop before runs that were copied here are trained anew, only because Snakemake knows nothing of them."""
+    """Stop if copied runs would be trained again only because Snakemake has no record of them."""
     doomed = [
         folder
         for job in workflow.dag.needrun_jobs()
@@ -49,9 +49,9 @@ def refuse_to_overwrite():
 
 
 def refuse_files_of_tomorrow():
-    """Stop before a job works on files that were made before the clock was set back.
+    """Stop if a job's inputs have times in the future, as after the clock was set back.
 
-    Snakemake would throw away what it makes of them, as older than its inputs: after a training, at the worst.
+    Snakemake would delete the job's outputs as older than its inputs: at worst after a long training.
     """
     inputs = {str(path) for job in workflow.dag.needrun_jobs() for path in job.input}
     ahead = sorted(path for path in inputs if os.path.exists(path) and os.path.getmtime(path) > time.time() + 60)

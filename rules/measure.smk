@@ -1,4 +1,4 @@
-# Statistics to metrics: no network, no image, so a new metric costs seconds.
+# Statistics to metrics, without networks and images, so that a new metric costs seconds.
 
 
 rule measure:
@@ -19,7 +19,7 @@ rule measure:
         "$PY_TORCH -P -m scripts.measure --statistics {input:q} --out {output:q} 2>&1 | tee -i {log:q}"
 
 
-# Tables of the data alone: random subsets, no run.
+# Tables measured on random subsets of the data, without runs.
 rule measure_draws:
     input:
         datasets_of_draws,

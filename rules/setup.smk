@@ -24,13 +24,13 @@ except ModuleNotFoundError as error:
         f"'make setup', then 'source .venv/workflow/bin/activate'; or conda env create -f envs/workflow.yaml"
     )
 
-# Which Python a rule's shell command starts: that of its own environment. These are environment variables, not params:
-# switching between conda and the virtual environments must not look like a change of the result.
+# PY_<ENV>: the Python that the shell commands of rules in that environment start. These are environment variables, not
+# params: switching between conda and the virtual environments must not make results out of date.
 MANAGED = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(workflow.deployment_settings.deployment_method)
 for env in ("torch", "convex", "figures"):
     os.environ[f"PY_{env.upper()}"] = "python" if MANAGED else str(ROOT / ".venv" / env / "bin" / "python")
 
-# One thread a job, or NumPy and torch would each take every core; training sets its own number.
+# One thread for each job: by default NumPy and torch would take every core. Training sets its own number.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 try:
@@ -44,8 +44,8 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error))
 
-# Where a job works and what it reads from is no part of its result either. The state of a training is no output:
-# Snakemake deletes those of a job that was killed, and the state is what the next attempt needs.
+# Settings that must not make results out of date either. The state of a training is no output: Snakemake deletes the
+# outputs of a killed job, but the next attempt needs the state.
 os.environ.update(
     ATLAS_STATE=f"{CONFIG.results}/state/{CONFIG.scale}",
     ATLAS_LOCKS=f"{CONFIG.results}/state",

@@ -1,4 +1,4 @@
-# What a target makes, what its figure is drawn by, and what is said of one that does not exist.
+# The outputs of each target, the checksum of a figure's script, and the error for an unknown target.
 
 import hashlib
 
@@ -14,9 +14,9 @@ def report_outputs():
 
 
 def figure_outputs(plan, figure):
-    """What the target of one figure makes: the figure, the verdicts on its claims, and the numbers behind both.
+    """Outputs of a figure's target: the figure, the verdicts on its claims, its tables, and its runs' metrics.
 
-    Snakemake would not miss a deleted metrics file or table as long as the figure is there: so they are asked for too.
+    Tables and metrics are listed too: while the figure exists, Snakemake would not notice that one was deleted.
     """
     paper = plan.paper.name
     tables = plan.paper.figures[figure].tables
@@ -41,13 +41,13 @@ def script_sha256(paper, figure):
 
 
 def paper_outputs(plan):
-    """What the target of one paper makes."""
+    """Outputs of a paper's target."""
     drawn = [output for figure in plan.figures() for output in figure_outputs(plan, figure)]
     return drawn + [f"{RESULTS}/claims/{plan.paper.name}.csv"]
 
 
 def explain_target(wildcards):
-    """Stop at a misspelt target, before anything runs, and name the targets there are."""
+    """Stop at an unknown target, before anything runs, with the list of valid targets."""
     target = wildcards.unknown
     elsewhere = [
         name

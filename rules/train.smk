@@ -1,4 +1,4 @@
-# A run: recipe, history, checkpoints, and how it went.
+# Recipes to runs: recipe, history, checkpoints, and run.json with the run's status and provenance.
 
 
 rule train:

@@ -13,7 +13,7 @@ MODULES = {"measure": "api", "nc1": "api", "Monitor": "monitoring"}
 
 
 def __getattr__(name: str) -> Any:
-    """`collapse.measure` and the like, looked up when asked for: reading a configuration should not import torch."""
+    """Import `collapse.measure` and the like on first use: reading a configuration should not import torch."""
     if name in MODULES:
         return getattr(import_module(f"collapse.{MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -42,33 +42,33 @@ def measure(
 ) -> pd.DataFrame:
     """Every measure of neural collapse that applies, as a tidy table.
 
-    model: maps a batch of inputs to logits (n, K), or to a tuple, dict or object (as `.logits`) that has them. It is
-        measured in eval mode, in its own precision or under the autocast of where this is called, and left as it was.
-    loader, test: batches (inputs, labels, ...), or dicts with `labels`, that can be run through more than once, in any
-        order: a DataLoader, or a list. Labels are whole numbers (n,) or (n, 1), or one-hot (n, K). A mapping of inputs
-        is given to the model as keywords, a tuple as its arguments. Nothing random may happen to a sample. Measures of
-        nearest class means on test use the means of `loader`.
-    classifier: "auto": the layer whose output is the logits, linear in its input by its weight and bias. Or its name,
-        as in model.named_modules(): of two that give an output each, or before a softmax, where its output is taken
-        for the logits. Its input is the layer `features` of the table. None: no classifier is measured; then
-    features: names the layer that gives the features, and the model's output counts as its answers where it is (n, K),
-        K being the classes of the labels.
-    layers: names of modules whose outputs (n, ...) are measured too, in the order of depth: the law of data separation
-        is fitted to them and the features. name#2 is a module's second call, name[0] the first tensor of a tuple that
-        it gives. A mapping, also as features, says the axis of the samples: {"encoder.2": 1} of (tokens, n, d).
+    model: maps a batch of inputs to logits (n, K), or to a tuple, dict or object that holds the logits (as `.logits`).
+        The model is measured in eval mode, in its own precision or the caller's autocast, and left as it was.
+    loader, test: a DataLoader or list of batches (inputs, labels, ...), or of dicts with `labels`. Each sweep has to
+        give the same samples, unaugmented, in any order. Labels are whole numbers (n,) or (n, 1), or one-hot (n, K).
+        Inputs in a mapping become the model's keywords, in a tuple its arguments. The nearest class mean of a test
+        sample is sought among the means of `loader`.
+    classifier: "auto" finds the layer whose output is the logits, and is its weight times its input plus its bias. A
+        name, as in model.named_modules(), chooses between two such layers, or names the layer before a softmax, whose
+        output is then taken for the logits. The table calls the classifier's input `features`. None: no classifier is
+        measured; then
+    features: names the layer that gives the features. A model output (n, K), K the classes of the labels, is then
+        taken for the logits.
+    layers: names of modules, in order of depth, whose outputs (n, ...) are measured too: the law of data separation is
+        fitted to these layers and the features. name#2 is a module's second call, name[0] the first tensor of a tuple
+        that it returns. A mapping, also as features, gives the axis of the samples: {"encoder.2": 1} of (tokens, n, d).
     other: batches of inputs that belong to no class, with labels or without, for ood_orthogonality.
-    train_mode: measure the layers with batch norms, and nothing else, in train mode too, batch by batch as the loader
-        gives them.
-    groups: contiguous groups of classes, as "0-6", of which geometry, accuracy and loss are measured too.
-    per_class: norms of mean and classifier row, their cosine, variance and accuracy of each class too.
+    train_mode: measure the layers also with batch norms (and nothing else) in train mode, on the loader's own batches.
+    groups: contiguous groups of classes, as "0-6": geometry, accuracy and loss are measured for each group too.
+    per_class: measure for each class too: norms of mean and classifier row, their cosine, variance and accuracy.
     ignore_index: samples with this label are left out.
-    device: where inputs go, and the model is; by default where its first parameter is.
-    memory: bytes of activations that are kept between sweeps, of a split; more is computed again.
+    device: the model's device, to which inputs are moved; by default the device of its first parameter.
+    memory: bytes of activations that each split may keep between sweeps; the others are computed again.
     progress: print a line on stderr every ten seconds of a long sweep.
 
-    Returns a row a value: split, layer, bn_mode, classes, metric, value, and the reason where the value is missing
-    (collapse.metrics.entries says what each metric is). Raises ValueError, naming the argument, for whatever can not be
-    measured as it is: a model without a classifier or with several, layers that do not exist, are not called or are
+    Returns one row for each value: split, layer, bn_mode, classes, metric, value, and the reason where the value is
+    missing (collapse.metrics.entries says what each metric is). Raises ValueError, naming the argument, for what can
+    not be measured: a model without a classifier or with several, layers that do not exist, are not called or are
     called twice, labels that are no classes, values that are not finite, a loader that is empty, can be run through
     once only, or gives other samples each time.
     """
@@ -78,7 +78,7 @@ def measure(
         raise ValueError("features= names the one layer to measure where classifier=None, and goes with nothing else")
     model, layers = unwrapped(model), [layers] if isinstance(layers, str) else layers
     reader = ModelReader(model, ReaderOptions(ignore_index, device, memory, progress))
-    # The loaders may draw numbers: whoever measures during a training wants the same training.
+    # The loaders may draw random numbers: measuring during a training must not change that training.
     with torch.random.fork_rng(devices=[]), in_eval_mode(model):
         inputs, labels = split_batch("loader", first_batch("loader", loader))
         if classifier is not None:
@@ -105,7 +105,7 @@ def measure(
 
 
 def _head(reader: ModelReader) -> dict[str, Tensor]:
-    """The classifier as network_statistics takes it."""
+    """The classifier's tensors, in the form of network_statistics's `head`."""
     if reader.final is None:
         return {}
     weight, bias = matrix(reader.final.module), vector(reader.final.module)
@@ -115,9 +115,9 @@ def _head(reader: ModelReader) -> dict[str, Tensor]:
 def nc1(features: Tensor | np.ndarray, labels: Tensor | np.ndarray | Sequence[int]) -> float:
     """NC1 = Tr(Sigma_W Sigma_B^+)/K of features (n, ...) in memory with labels (n,), whole numbers from 0 on.
 
-    As metrics.variability.nc1 has it, of the K classes present, whatever their numbers. By itself it takes less time
-    than with all measures. Raises ValueError where features and labels do not pair, for labels that are no classes and
-    for features that are not finite, and Undefined, itself a ValueError, where NC1 has no value.
+    The value is metrics.variability.nc1 of the K classes present, whatever their numbers. measure() takes longer.
+    Raises ValueError where features and labels do not pair, for labels that are no classes and for features that are
+    not finite, and Undefined, itself a ValueError, where NC1 has no value.
     """
     features = torch.as_tensor(features)
     if not features.dim() or not len(features) or len(features) != len(labels):
@@ -125,7 +125,7 @@ def nc1(features: Tensor | np.ndarray, labels: Tensor | np.ndarray | Sequence[in
         raise ValueError(f"{count} features and {len(labels)} labels: give as many of both, and at least one")
     if features.dim() == 1:
         raise ValueError(f"features have shape {tuple(features.shape)}: (n, d) are wanted")
-    # Numbered anew: a label may be any number, and only those present are classes.
+    # Number the classes anew: a label may be any whole number, and only labels that occur are classes.
     present, numbers = class_labels("", labels).to(features.device).unique(return_inverse=True)
     with exactly():
         try:
@@ -133,5 +133,5 @@ def nc1(features: Tensor | np.ndarray, labels: Tensor | np.ndarray | Sequence[in
         except torch.linalg.LinAlgError as error:
             raise ValueError("no eigenvectors of the class means: some features are not finite") from error
     coordinates, within, count = (tensor.cpu().numpy() for tensor in (found.coordinates, found.within, found.count))
-    # In its eigenvectors, the inverse of Sigma_B is diagonal: the rest of Sigma_W does not count.
+    # In the eigenvectors of Sigma_B its inverse is diagonal, so only the diagonal of Sigma_W counts.
     return variability.nc1(coordinates, np.diag(within), count, found.mean.shape[1])

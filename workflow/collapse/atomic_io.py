@@ -21,12 +21,12 @@ class DamagedFile(UserError, RuntimeError):
 
 
 class NotWritten(UserError, RuntimeError):
-    """A file of results that can not be written, as on a full disk: what was there before is still there."""
+    """A file of results that can not be written, as on a full disk: an older file of that name is kept."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes `path`'s place when the block ends well, and vanishes when it does not.
+    """A temporary path: renamed to `path` when the block ends well, deleted when the block raises.
 
     Raises NotWritten for a full disk, a read-only folder and the like.
     """

@@ -2,10 +2,10 @@
 
     python -m collapse.checkpoints network.py checkpoints/ --out collapse.csv
 
-network.py defines model(), which returns the network as it was trained, loader() and, if there is one, test(), which
-return what collapse.measure wants of them, and, if wanted, OPTIONS, a dict of other arguments of collapse.measure.
-A checkpoint is a .safetensors file or what torch.save wrote (.pt, .pth, .ckpt, .bin) of tensors alone: a state_dict,
-or a dict with one in it. The last number in its name is its epoch.
+network.py defines model(), which returns the network as it was trained, and loader(), which returns the `loader` of
+collapse.measure. It may define test(), for the `test` of collapse.measure, and OPTIONS, a dict of its other arguments.
+A checkpoint is a .safetensors file, or a torch.save file (.pt, .pth, .ckpt, .bin) that holds tensors alone: a
+state_dict, or a dict with a state_dict in it. The last number in a checkpoint's name is its epoch.
 """
 
 import argparse
@@ -32,7 +32,7 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.")  # of a model that was wr
 
 
 def find_checkpoints(folder: Path) -> dict[int, Path]:
-    """The checkpoints of a folder by epoch, in order; raises ValueError for none, and where epochs are not plain."""
+    """The checkpoints of a folder by epoch, in order. Raises ValueError for none, or where names do not give epochs."""
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder")
     found: dict[int, Path] = {}
@@ -49,7 +49,7 @@ def find_checkpoints(folder: Path) -> dict[int, Path]:
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Give the model the weights of a checkpoint; raises ValueError where they are not its own."""
+    """Load a checkpoint's weights into the model; raises ValueError where they are another model's."""
     try:
         loaded = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
@@ -81,7 +81,7 @@ def load_definitions(path: Path) -> dict[str, Any]:
     spec = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is no Python file")
-    sys.path.insert(0, str(path.parent.resolve()))  # it may import what lies beside it
+    sys.path.insert(0, str(path.parent.resolve()))  # network.py may import files beside it
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     missing = [name for name in ("model", "loader") if not callable(getattr(module, name, None))]
@@ -93,7 +93,7 @@ def load_definitions(path: Path) -> dict[str, Any]:
 def measure_checkpoints(
     network: Path, folder: Path, out: Path, device: str | None = None, log: Callable[[str], None] = print
 ) -> None:
-    """Write the table of every checkpoint in the folder, after each of them; raises ValueError and NotWritten."""
+    """Measure every checkpoint in the folder, writing the table after each; raises ValueError and NotWritten."""
     found, table, definitions = find_checkpoints(folder), EpochTable(out), load_definitions(network)
     model, loader = definitions["model"](), definitions["loader"]()
     test = definitions["test"]() if callable(definitions.get("test")) else None
@@ -108,7 +108,7 @@ def measure_checkpoints(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """Run the command line above."""
     parser = argparse.ArgumentParser(
         prog="python -m collapse.checkpoints", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

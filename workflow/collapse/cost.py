@@ -1,7 +1,7 @@
-"""What a run costs, without torch: while it plans, the workflow asks for time, memory and GPUs by it.
+"""What a run costs, without torch: the workflow requests each job's time, memory and GPUs by these estimates.
 
-Time limits, not forecasts: FLOPs are what torch itself counts (scripts/estimate_cost.py), but the rates are low ones,
-so that a job that runs as it should ends well within its limit.
+The minutes are limits, not forecasts. FLOPs agree with torch's own count (scripts/estimate_cost.py), but the rates are
+set low, so that a healthy job ends well within its limit.
 """
 
 from collapse.data.entries import DATASETS
@@ -10,10 +10,11 @@ from collapse.models.shape import Shape
 from collapse.recipe import Recipe
 from collapse.training.entries import OPTIMIZERS
 
-# FLOP/s: a third of what benchmarks/ measured on one core for the slowest network, a tenth of what benchmarks/gpu
-# measured of VGG11 on an H200.
+# FLOP/s: a third of the slowest network's rate on one core (benchmarks/), a tenth of VGG11's on an H200
+# (benchmarks/gpu).
 CORE_RATE, GPU_RATE = 1e10, 3e12
-# One core for so long: above, a run is worth a GPU; below, several share one job of a cluster.
+# Minutes on one core: a run that takes more than GPU_MINUTES is worth a GPU; runs of at most SHORT_MINUTES share one
+# job of a cluster.
 GPU_MINUTES, SHORT_MINUTES = 20, 15
 
 

@@ -25,9 +25,9 @@ class Row:
 
 
 def inventory(results: Path, plans: Iterable[Plan], seeds: Iterable[int]) -> list[Row]:
-    """Every kind of thing in a results folder, but those that are not there.
+    """Every kind of thing that a results folder holds.
 
-    Runs are told apart by what the papers' grids, in `plans`, ask for at these seeds.
+    Runs that the papers' grids in `plans` ask for at these seeds are listed apart from other runs.
     """
     wanted: dict[str, dict[str, str]] = {scale: {} for scale in SCALES}
     for plan in plans:
@@ -77,7 +77,7 @@ def _kind(results: Path, run: Path, recipe_sha256: str | None) -> str:
 
 
 def _published(state: Path, run: Path) -> bool:
-    """Whether a state is of a finished run whose results are where they belong."""
+    """Whether a state belongs to a finished run whose results were published to the results folder."""
     ours, theirs = state / "run.json", run / "run.json"
     return ours.exists() and theirs.exists() and ours.read_bytes() == theirs.read_bytes()
 

@@ -1,16 +1,16 @@
-"""Names of an earlier version in what it left on disk: a better name for a key makes no finished run anew.
+"""Names that files of an earlier version use: renaming a key must not cause finished runs to be trained again.
 
-What is compared with old files is written under the old names, and what is read from them is given the new ones. This
-module goes when runs are named by their content.
+Identities, which are compared with old files, are written under the old names; options read from old files get the new
+names. This module goes when runs are named by their content.
 """
 
 from typing import Any
 
 
 def former_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Options of a network under the names that identities of runs are made of.
+    """Options of a network under the old names, which the identities of runs use.
 
-    `options` are those that are not at their defaults.
+    `options` holds only options that are not at their defaults.
     """
     options = dict(options)
     if "layers" in options:
@@ -24,7 +24,7 @@ def former_options(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def present_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Options of a network under the names of today, whichever they were written under."""
+    """Options of a network under the present names, from old or present ones."""
     options = dict(options)
     if "depth" in options:
         options["layers"] = options.pop("depth") + 1

@@ -16,7 +16,7 @@ from collapse.strict import ConfigError, ConfigModel, check_choice, validate
 Axes = dict[str, Any]
 FOLDER = r"[A-Za-z0-9_][A-Za-z0-9_+.-]*"
 
-# Where in a recipe each axis lives: the names are unique, so a grid and a path can use them bare.
+# The section of a recipe that holds each axis. Axis names are unique, so grids and paths name no section.
 SECTIONS: dict[str, list[type[ConfigModel]]] = {
     "imbalance": [Imbalance],
     "labels": [Labels],
@@ -26,21 +26,21 @@ SECTIONS: dict[str, list[type[ConfigModel]]] = {
 AXES = {name: section for section, models in SECTIONS.items() for model in models for name in model.model_fields} | {
     name: "" for name in Recipe.model_fields if name not in (*SECTIONS, "seeds", "version")
 }
-# Axes and keys of blocks of an earlier version, and what they are called now.
+# Former names of axes and of a block's keys, and their present names.
 RENAMED = {"labels": "rename"} | {
     old: new for models in SECTIONS.values() for model in models for old, new in model.RENAMED.items()
 }
 
 
 def check_axis(kind: str, name: str, choices: Iterable[str] = tuple(sorted(AXES))) -> str:
-    """Return `name` if it is among `choices`, else raise a ValueError: what it is called now, or what there is."""
+    """Return `name` if it is among `choices`, else raise ValueError with its present name, or the choices."""
     if name in RENAMED:
         raise ValueError(f"{kind} {name} is now {RENAMED[name]}")
     return check_choice(kind, name, choices)
 
 
 def split(block: Axes) -> tuple[Axes, Axes]:
-    """The axes of a block, and under `rename` what its table calls some of them there."""
+    """Split a block into its axes and its `rename`, which says what the table calls some of the axes."""
     return {axis: value for axis, value in block.items() if axis != "rename"}, block.get("rename", {})
 
 
@@ -52,10 +52,9 @@ def combinations(block: Axes) -> Iterator[Axes]:
 
 
 def resolve(axes: Axes, protocol: Axes, source: str, changes: Axes | None = None) -> Recipe:
-    """The recipe of one grid point, at seed 0: the protocol, then what the axes say, then the dataset's defaults.
+    """The recipe of one grid point, at seed 0.
 
-    `changes` of the protocol, the user's own, win over all of them.
-
+    `changes` (the user's, of the protocol) override `axes`, which override `protocol` and the dataset's defaults.
     Raises ConfigError naming `source` and the key when the point can not be run.
     """
     data: Axes = {"protocol": dict(protocol), "seeds": Seeds.all(0)} | {
@@ -69,7 +68,7 @@ def resolve(axes: Axes, protocol: Axes, source: str, changes: Axes | None = None
         (data[section] if section else data)[name] = value
     data["protocol"] |= changes or {}
     if data["imbalance"].get("ratio") == 1 and data["imbalance"].get("oversampling", 1) == 1:
-        # Balanced classes are the same run whatever is called the majority: every class is.
+        # With balanced classes k_major changes nothing: set it to K, so that all such grid points share one run.
         spec = DATASETS.get(data.get("dataset", ""))
         data["imbalance"]["k_major"] = spec.num_classes if spec else data["imbalance"].get("k_major")
     return validate(Recipe, data, f"{source}, at {describe(axes)},")
@@ -81,7 +80,7 @@ def describe(axes: Axes) -> str:
 
 
 def axis_value(recipe: Recipe, name: str) -> Any:
-    """Value of an axis in a resolved recipe; None for an option that its network does not have."""
+    """Value of an axis in a resolved recipe; None for an option that the recipe's network does not have."""
     section = getattr(recipe, AXES[name]) if AXES[name] else recipe
     return section.get(name) if isinstance(section, dict) else getattr(section, name)
 
@@ -91,18 +90,18 @@ def subset_name(recipe: Recipe) -> str:
     return "_".join(f"{len(list(group))}x{count}" for count, group in itertools.groupby(recipe.class_counts()))
 
 
-# Beside the axes, what a folder may be named by: one for layers would have another name than the runs that are there.
+# Beside the axes, folder names may use hidden_layers: by `layers` instead, existing runs would need new folder names.
 NAMED_BY = {"hidden_layers": lambda recipe: None if (layers := axis_value(recipe, "layers")) is None else layers - 1}
 
 
 def fields(template: str) -> list[str]:
-    """Axes, and what else is in NAMED_BY, that a path template names in braces."""
+    """The axes, or keys of NAMED_BY, that a path template names in braces."""
     return [field for _, field, _, _ in string.Formatter().parse(template) if field]
 
 
 def variant_name(template: str, recipe: Recipe) -> str:
-    """The template with its axes filled in, less the parts between underscores that do not apply to the recipe: an
-    option that its network does not have, or that is null or empty.
+    """Fill in the template's axes. A part between underscores is dropped when it names an option that the recipe's
+    network does not have, or that is null or empty.
     """
     parts = []
     for part in re.split(r"_(?![^{]*\})", template):
@@ -116,14 +115,14 @@ def variant_name(template: str, recipe: Recipe) -> str:
 
 
 def _in_a_name(value: Any) -> str:
-    """A value as part of a folder's name, empty for one that does not apply."""
+    """A value as part of a folder's name, empty for None."""
     if isinstance(value, list | tuple):
         return "-".join(map(str, value))
     return "" if value is None else str(value)
 
 
 class Point(NamedTuple):
-    """A grid point: what its table calls it, the folder of its runs, and their recipe but for the seed."""
+    """A grid point: its axes as the table names them, the folder of its runs, and their recipe at seed 0."""
 
     axes: Axes
     cell: str
@@ -154,7 +153,7 @@ class Grid(ConfigModel):
     def _cell(self, recipe: Recipe) -> str:
         """Folder of a recipe's seeds: dataset/model/variant, the variant template filled in.
 
-        Raises ConfigError for a name that would lead elsewhere, or that other programs would have to quote.
+        Raises ConfigError for a name that leaves this folder, or that a shell would need quoted.
         """
         name = variant_name(self.variant, recipe)
         if not re.fullmatch(FOLDER, name):

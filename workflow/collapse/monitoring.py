@@ -14,10 +14,10 @@ from collapse.training.schedule import measured_epochs
 
 
 class EpochTable:
-    """Tables of measure() of some epochs, in one file as a run's metrics.csv, written anew, whole, after each."""
+    """The tables of measure() at several epochs, in one file with the columns of a run's metrics.csv."""
 
     def __init__(self, path: str | Path, resume: bool = False):
-        """Raises ValueError where the file exists, unless its rows are to be kept, and where it is no such table."""
+        """`resume`: keep the file's rows. Raises ValueError for another kind of file, and for any without `resume`."""
         self.path, self.epochs = Path(path), {}
         if self.path.exists() and not resume:
             raise ValueError(f"path {self.path} exists: delete it, name another, or keep its epochs with resume=True")
@@ -28,32 +28,32 @@ class EpochTable:
             self.epochs = {int(part.epoch.iloc[0]): part.drop(columns="epoch") for _, part in table.groupby("epoch")}
 
     def add(self, epoch: int, table: pd.DataFrame) -> None:
-        """Take in the table of an epoch, in place of what there was of it, and write them all."""
+        """Add the table of an epoch, replacing an older one of that epoch, and write the whole file anew."""
         self.epochs[epoch] = table
         rows = [(epoch, *row) for epoch in sorted(self.epochs) for row in self.epochs[epoch].itertuples(index=False)]
         write_csv(self.path, COLUMNS, rows)
 
     def table(self) -> pd.DataFrame:
-        """All of them: the columns of measure() behind `epoch`."""
+        """The rows of all epochs: `epoch`, then the columns of measure()."""
         parts = [part.assign(epoch=epoch).loc[:, list(COLUMNS)] for epoch, part in sorted(self.epochs.items())]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
 class Monitor:
-    """Measures a network as it is trained, at log-spaced epochs: called once at the end of each epoch, in any loop.
+    """Measures a network during its training, at log-spaced epochs. Call it once at the end of each epoch.
 
         monitor = collapse.Monitor(model, train_loader, test_loader, path="collapse.csv", epochs=200)
         for _ in range(200):
             ...  # train for an epoch
             monitor()
 
-    model, loader, test: as measure() has them. options: the other arguments of measure().
-    path: the file that is written, after each measured epoch; tidy, as a run's metrics.csv.
-    epochs, count: measure at `count` log-spaced epochs from the first to the last of `epochs`, as Papyan et al. 2020
-        do; without `epochs`, and beyond them, twice as often as the number of epochs doubles: 1, 2, 3, 4, 6, 8, 11, ...
-    resume: keep the epochs that the file has, of a training that goes on; each call then has to say its epoch.
+    model, loader, test: as in measure(). options: the other arguments of measure().
+    path: the file written after each measured epoch, tidy as a run's metrics.csv.
+    epochs, count: measure at `count` log-spaced epochs from 1 to `epochs`, as Papyan et al. 2020 do. Without `epochs`,
+        and beyond the last, measure twice in each doubling of the epoch's number: 1, 2, 3, 4, 6, 8, 11, ...
+    resume: keep the file's epochs, for a training that goes on; each call then has to give its epoch.
 
-    Measuring leaves the model and PyTorch's random numbers on the CPU as they were: the training goes as without it.
+    Measuring restores the model and PyTorch's random numbers on the CPU: the training is the same as without it.
     Raises ValueError for an unknown option, for a file that exists, and, when it measures, as measure() does.
     """
 
@@ -81,9 +81,9 @@ class Monitor:
         self.epoch: int | None = None if resume else 0
 
     def __call__(self, *, epoch: int | None = None, now: bool = False) -> pd.DataFrame | None:
-        """Note that an epoch has ended, and measure if it is one of those to be measured, or `now`.
+        """Note that an epoch has ended, and measure if that epoch is due, or if `now`.
 
-        epoch: its number, from 1, 0 standing for the network before its first; by default one more than before.
+        epoch: the number of the epoch that ended, from 1; 0 is the untrained network. By default, the last number + 1.
         Returns the epoch's table if it was measured.
         """
         if epoch is None:
@@ -103,7 +103,7 @@ class Monitor:
 
     @property
     def table(self) -> pd.DataFrame:
-        """What was measured so far: epoch, split, layer, bn_mode, classes, metric, value, reason."""
+        """The rows measured so far: epoch, split, layer, bn_mode, classes, metric, value, reason."""
         return self.written.table()
 
 

@@ -107,7 +107,7 @@ class Content(ConfigModel):
 
     @property
     def panel_keys(self) -> tuple[str, ...]:
-        """Those that claims select and compare by: of a best value's axis, each point has one."""
+        """Keys that claims select and compare by: not the axis of `best`, of which each point keeps one value."""
         return tuple(key for key in self.keys if not (self.best and key == self.best.along))
 
 
@@ -120,7 +120,7 @@ class Table(Content):
     )
 
     def found_keys(self, blocks: tuple[Axes, ...]) -> tuple[str, ...]:
-        """Those of its keys whose values no grid says, so that only the finished table shows them."""
+        """Keys whose values no grid states: only the finished table shows them."""
         if self.solver:
             return tuple(axis for axis in self.key_columns if not any(axis in block for block in blocks))
         return tuple(key for key in self.rows_per if key == "layer")
@@ -242,14 +242,14 @@ class Paper(ConfigModel):
             raise ValueError(f"the condition drawn needs a table of draws: {claim.table} is none")
 
     def grids_of(self, table: str) -> Iterator[tuple[tuple[Axes, ...], Axes]]:
-        """Blocks of a table's grid at each scale that has one, and the protocol there."""
+        """Blocks and protocol of a table's grid, at each scale that makes the table."""
         for scale in self.scales.values():
             if table in scale.tables:
                 yield scale.tables[table], self.protocol.model_dump(mode="json") | scale.protocol
 
 
 def load_paper(path: Path) -> Paper:
-    """Read and check a paper's file; raise ConfigError naming it and the keys at fault."""
+    """Read and check a paper's file; raise ConfigError naming the file and the keys at fault."""
     data = read_yaml(path)
     if not isinstance(data, dict):
         raise ConfigError(f"{path} can not be used:\n  it holds no keys")

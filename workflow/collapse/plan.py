@@ -1,4 +1,4 @@
-"""What is to be made of a paper at one scale: grids, runs, tables, claims; and what each job is told of them."""
+"""The plan of a paper at one scale: its grids, runs, tables and claims, and the specification that each job gets."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from collapse.strict import ConfigError, validate
 
 
 class TableSpec(Content):
-    """A measured table as its script needs it: the runs, and what to read from each."""
+    """Specification of a measured table: its runs, and what to read from each run."""
 
     grid: Grid
 
 
 class DrawsSpec(Content):
-    """A table of draws as its script needs it: what the table calls each subset, and how it is drawn."""
+    """Specification of a table of draws: the axes that name each subset in the table, and how it is drawn."""
 
     points: tuple[tuple[Axes, drawn.Subset], ...]
     seeds: tuple[NonNegativeInt, ...]
@@ -28,7 +28,7 @@ class DrawsSpec(Content):
 class Plan:
     """A paper at one scale: what can be made, and the recipe of every run it takes.
 
-    Every run is made at each of `seeds`. `protocol` holds the user's changes to the scale's (config.yaml).
+    Every run is made at each of `seeds`. `protocol` holds the user's changes of the scale's protocol (config.yaml).
     """
 
     def __init__(self, paper: Paper, scale: str, seeds: tuple[int, ...], protocol: Axes | None = None):
@@ -76,7 +76,7 @@ class Plan:
         return [name for name, figure in self.paper.figures.items() if set(figure.tables) <= set(self.scale.tables)]
 
     def claims_spec(self, figure: str) -> ClaimsSpec:
-        """What the script that checks the claims of a figure needs to know; no table where it is not drawn."""
+        """Specification for check_claims of a figure; it has no tables where the figure is not drawn at this scale."""
         drawn_here = self.paper.figures[figure].tables if figure in self.figures() else ()
         tables = {table: self.paper.tables[table] for table in drawn_here}
         return ClaimsSpec(
@@ -88,8 +88,8 @@ class Plan:
         )
 
     def published(self, figure: str) -> list[dict[str, Any]]:
-        """Published values that a figure's claims look for among our draws, with the place in the table: for a script
-        that draws them there.
+        """The published values that a figure's claims compare with our draws, and where in the table they belong: the
+        figure's script may draw them.
         """
         claims = (claim for claim in self.paper.claims.values() if claim.figure == figure)
         return [
@@ -107,12 +107,12 @@ class Plan:
         return [setting for block in self.scale.tables[table] for setting in combinations(block)]
 
     def table_spec(self, name: str) -> TableSpec:
-        """What the script that makes a measured table has to know."""
+        """Specification of a measured table, for the script tabulate."""
         table = self.paper.tables[name]
         return TableSpec(grid=self.grids[name], **_content(table))
 
     def draws_spec(self, name: str) -> DrawsSpec:
-        """What the script that makes a table of draws has to know."""
+        """Specification of a table of draws, for the script measure_draws."""
         table = self.paper.tables[name]
         return DrawsSpec(points=self.subsets[name], seeds=tuple(range(table.draws or 0)), **_content(table))
 

@@ -50,7 +50,7 @@ def colours() -> list[Colour]:
 def panels(
     table: pd.DataFrame, keys: Sequence[str], height: float = 2.5
 ) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
-    """A row of axes that share y, one for each combination of `keys`, with its part of the table."""
+    """A figure of one row of panels that share y: for each combination of `keys` a panel and its rows of the table."""
     groups = [group for _, group in table.groupby(list(keys), sort=False)]
     figure, axes = plt.subplots(
         1, len(groups), figsize=(COLUMN_WIDTH * len(groups), height), sharey=True, squeeze=False
@@ -66,11 +66,11 @@ def laws(
     rows: Sequence[str] = (),
     note: Callable[[pd.Series], str] | None = None,
 ) -> Figure:
-    """The law of data separation as small multiples: a row and a column for each combination of the axes named so.
+    """The law of data separation in many panels: `rows` and `columns` are the axes along a row and a column of panels.
 
-    table, fit: as `separation_fuzziness` takes them, for every panel. Where a learning rate was chosen, the one that
-    held-out accuracy chose is drawn, and the one that test accuracy chose, where it is another, as grey crosses.
-    `title` names a panel from the first row of its table, `note` says something of its fit.
+    table, fit: as for `separation_fuzziness`, for all panels. Where a learning rate was chosen, a panel shows the rate
+    that held-out accuracy chose; if test accuracy chose another, grey crosses show that one. `title` makes a panel's
+    title from the first row of its table, `note` a remark from its fit.
     """
     above, aside = _values(table, rows), _values(table, columns)
     figure, panels = plt.subplots(
@@ -102,12 +102,12 @@ def _values(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple]:
 
 
 def _chosen(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The rows that `column` chose, in a table of which some axis has its best values alone."""
+    """The rows that `column` chose; all rows of a table without `chosen_by`."""
     return table.loc[table.chosen_by == column] if "chosen_by" in table else table
 
 
 def _other_choice(axes: Axes, table: pd.DataFrame) -> None:
-    """D in train mode at the learning rate that test accuracy chooses, where it is not the one drawn."""
+    """Draw D in train mode at the learning rate that test accuracy chose, if held-out accuracy chose another."""
     if "chosen_by" not in table:
         return
     ours, theirs = (_chosen(table, column) for column in ("held_out_accuracy", "test_accuracy"))
@@ -118,10 +118,10 @@ def _other_choice(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def separation_fuzziness(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame, note: str = "") -> None:
-    """D of every layer in both batch norm modes (filled: train), and the fitted line of the train mode with rho and r.
+    """Draw D of every layer in both batch norm modes (filled: train), and the line fitted in train mode with rho and r.
 
-    table: layer, bn_mode, separation_fuzziness_mean, separation_fuzziness_std; fit: bn_mode, r, rho; `note` stands
-    below them. The line is drawn through the mean of ln D, where a least-squares line passes.
+    table: layer, bn_mode, separation_fuzziness_mean, separation_fuzziness_std; fit: bn_mode, r, rho; `note` is printed
+    below rho and r. The line passes through the mean of ln D, as every least-squares line does.
     """
     for mode, fill in (("eval", "none"), ("train", "full")):
         part = table[table.bn_mode == mode]
@@ -143,14 +143,14 @@ def separation_fuzziness(axes: Axes, table: pd.DataFrame, fit: pd.DataFrame, not
 
 
 def fitted_line(axes: Axes, shown: pd.DataFrame, ratio: float, colour: int = 1) -> None:
-    """The line of decay `ratio` through the mean of ln D and of the layers shown."""
+    """Draw the line of decay `ratio` through (mean of the layers, mean of ln D) of the layers shown."""
     height = np.log(shown.separation_fuzziness_mean).mean()
     line = np.exp(height + (shown.layer - shown.layer.mean()) * np.log(ratio))
     axes.plot(shown.layer, line, color=colours()[colour], linewidth=1)
 
 
 def accuracy(law: pd.Series) -> str:
-    """Train accuracy of a row of the law's fit, in words, and how its runs went where they did not all go well."""
+    """Train accuracy of a row of the law's fit, in words, with the status of its runs unless all are ok."""
     known = "no run ended" if pd.isna(law.train_accuracy) else f"train accuracy {law.train_accuracy:.3f}"
     return known if law.runs.endswith("ok") and "," not in law.runs else f"{known} ({law.runs})"
 
@@ -171,7 +171,7 @@ def curves(
     linestyle: LineStyleType = "-",
     marker: str = "o",
 ) -> None:
-    """Mean curves with their spread (bars: one standard deviation), x in equal steps as the papers print it."""
+    """Draw mean curves with bars of one standard deviation. The values of x are equally spaced, as in the papers."""
     steps = sorted(table[x].unique())
     palette: dict[Any, Colour] = dict(zip(sorted(table[hue].unique()), colours(), strict=False))
     for value, part in table.groupby(hue):
@@ -191,7 +191,7 @@ def curves(
 
 
 def legend_handles(axes: Axes, styles: Iterable[Style]) -> list[Line2D]:
-    """A legend of the colours of `axes`, by label, then of the styles (line, marker, name) of the curves."""
+    """Handles of a legend: the labels of `axes` by colour, then the names of the `styles` (line, marker, name)."""
     handles, labels = axes.get_legend_handles_labels()
     coloured = {label: _line(handle) for handle, label in zip(handles, labels, strict=True)}
     plain = [
@@ -205,7 +205,7 @@ def legend_handles(axes: Axes, styles: Iterable[Style]) -> list[Line2D]:
 
 
 def _line(handle: Any) -> Line2D:
-    """The line of a legend's handle: of error bars, that through the points."""
+    """The line of a legend's handle; for error bars, the line through the points."""
     return handle if isinstance(handle, Line2D) else handle.lines[0]
 
 
@@ -220,6 +220,6 @@ def chance_line(axes: Axes, num_classes: int = 10) -> None:
 
 
 def count_note(table: pd.DataFrame, column: str) -> str:
-    """How many runs, or draws, a point of a column stands for."""
+    """The number n of runs, or draws, behind each point of a column, in words."""
     low, high = table[f"{column}_n"].min(), table[f"{column}_n"].max()
     return f"n = {low}" if bool(low == high) else f"n = {low} to {high}"

@@ -111,7 +111,7 @@ class Imbalance(ConfigModel):
     """Class counts of the train set: classes 0..k_major-1 are the majority (Fang et al. 2021).
 
     Give `n_major`, a multiple of the ratio (then n_minor = n_major / ratio), or `n_minor` (then n_major = n_minor *
-    ratio); or `counts`, and every class counts as a majority class, the ratio being that of the greatest to the least.
+    ratio), or `counts`: every class is then a majority class, and ratio = greatest count / least count.
     """
 
     k_major: PositiveInt = Field(description="K_A, the number of majority classes")
@@ -174,14 +174,14 @@ class Imbalance(ConfigModel):
 
 
 def _nearest_divisors(number: int, wanted: float) -> tuple[int, int]:
-    """Nearest divisors of `number` below and above `wanted`, which is none and less than it."""
+    """The divisors of `number` next below and next above `wanted`, which is less than `number` and no divisor."""
     divisors = [divisor for divisor in range(1, number + 1) if number % divisor == 0]
     place = bisect.bisect(divisors, wanted)
     return divisors[place - 1], divisors[place]
 
 
 def _from_counts(data: dict[str, Any]) -> dict[str, Any]:
-    """The other keys as counts imply them; an error where one is given beside them that says otherwise."""
+    """The keys of Imbalance that `counts` implies; raises ValueError where a given key contradicts `counts`."""
     counts = [count for count in data["counts"] if isinstance(count, int) and count > 0]
     if len(counts) < len(data["counts"]):
         raise ValueError(f"counts {list(data['counts'])}: every class needs a positive number of samples")
@@ -225,7 +225,7 @@ class Seeds(ConfigModel):
         return cls(data=seed, noise=seed, init=seed, order=seed)
 
     def stream(self, purpose: Literal["init", "order"]) -> int:
-        """Seed of a generator: equal numbers for two purposes still give unrelated streams."""
+        """Seed of a generator: two purposes with equal seeds still get unrelated streams."""
         name = f"{purpose} {getattr(self, purpose)}"
         return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6])
 
@@ -267,7 +267,7 @@ class Recipe(ConfigModel):
     keep_checkpoints: Literal["last", "measured", "all"] = Field(
         default="last", description="measured: those epochs, and the first of zero training error; all: every epoch"
     )
-    # Raised by hand when the meaning of training changes: every run made under the old meaning is then redone.
+    # Raise it by hand when training changes its meaning: every older run is then trained again.
     version: Literal[1] = Field(default=1, description="version of the training's meaning")
 
     @model_validator(mode="before")
@@ -318,7 +318,7 @@ class Recipe(ConfigModel):
         width = options.declared_width(self.num_labels())
         if options.classifier == "fixed_etf" and width is not None and width < self.num_labels():
             raise ValueError(f"a simplex of {self.num_labels()} classes needs features of that dimension, not {width}")
-        # Every network has batch norm, but for perceptrons that are asked to do without.
+        # Every network has batch norm, except perceptrons with batch_norm: false.
         normed = getattr(options, "batch_norm", True) or options.feature_batch_norm
         if normed and self.epoch_length() % self.protocol.batch_size == 1:
             raise ValueError(
@@ -329,7 +329,7 @@ class Recipe(ConfigModel):
 
     @classmethod
     def recorded(cls, data: dict[str, Any]) -> "Recipe":
-        """A recipe from the JSON of identity(), recipe.json or a file of statistics, of an earlier version too."""
+        """A recipe from JSON that this or an earlier version wrote: identity(), recipe.json, a file of statistics."""
         return cls.model_validate(data | {"architecture": present_options(data["architecture"])})
 
     def at_seed(self, seed: int) -> "Recipe":
@@ -345,7 +345,7 @@ class Recipe(ConfigModel):
         return self.imbalance.class_counts(DATASETS[self.dataset].num_classes)
 
     def num_labels(self) -> int:
-        """Classes that the network tells apart: the dataset's, or twice as many where half of each is latent."""
+        """Number of classes that the network tells apart: the dataset's K, or 2K with latent classes."""
         return DATASETS[self.dataset].num_classes * (2 if self.labels.latent else 1)
 
     def epoch_length(self) -> int:
@@ -354,16 +354,16 @@ class Recipe(ConfigModel):
         return sum(counts[:k_major]) + self.imbalance.oversampling * sum(counts[k_major:])
 
     def checkpoint_epochs(self) -> set[int]:
-        """Epochs, counted from 1, whose weights are kept and measured; 0 stands for the initial ones."""
+        """Epochs, counted from 1, whose weights are kept and measured; 0 is the untrained network."""
         epochs = self.protocol.total_epochs
         counts = {"last": 1, "measured": self.measurements, "all": epochs}
         return {*measured_epochs(epochs, counts[self.keep_checkpoints]), *([0] if self.measure_initial else [])}
 
     def identity(self) -> str:
-        """What tells this recipe from every other, as JSON: version, and the values that are not defaults.
+        """JSON that identifies the recipe: its version, and the values that are not defaults.
 
-        A key that is added to a recipe later leaves earlier ones as they were, at its default. A default whose meaning
-        changes needs a new version. Options go by the names of an earlier version, so that its runs are known again.
+        So a key added to Recipe later does not change the identity of earlier recipes. A default whose meaning changes
+        needs a new version. Options have their former names, so that runs of an earlier version are recognised.
         """
         changed = self.model_dump(mode="json", exclude_defaults=True)
         options = former_options(self.options().model_dump(mode="json", exclude_defaults=True))

@@ -1,4 +1,4 @@
-"""What a cell's jobs ask for: time, memory, GPUs, and on a cluster the group whose jobs they share."""
+"""Resources that a cell's jobs request: time, memory, GPUs, and on a cluster the group of jobs they join."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from collapse.recipe import Recipe
 
 @dataclass(frozen=True)
 class JobResources:
-    """Requests of the jobs of one cell: the same for every seed, so that they are worked out once.
+    """Requests of the jobs of one cell, computed once because they are the same for every seed.
 
-    A group is None where a job is one of its own; jobs that are short on a core share the jobs of a cluster.
+    Jobs that are short on one core join a group, whose jobs a cluster runs as one; other jobs have group None.
     """
 
     gpus: int
@@ -24,7 +24,7 @@ class JobResources:
 
     @classmethod
     def of(cls, recipe: Recipe, config: Config) -> "JobResources":
-        """A GPU is asked for where a run is not so cheap that a core is as good."""
+        """Requests for a recipe. It gets a GPU where `config.device` is cuda, or is auto and a core would be slow."""
         wanted = config.device == "cuda" or (config.device == "auto" and cost.worth_a_gpu(recipe))
         gpus = config.gpus_per_job if wanted else 0
         rate = cost.GPU_RATE if gpus else cost.CORE_RATE

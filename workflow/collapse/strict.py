@@ -1,4 +1,4 @@
-"""Configuration models that reject what they do not know, and say what they would have accepted."""
+"""Configuration models that reject unknown keys and values, and list the valid ones."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class ConfigModel(BaseModel):
     """A frozen model. An unknown key is an error that lists the valid ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-    # Keys of an earlier version, and what they are called now.
+    # Former names of keys, and their present names.
     RENAMED: ClassVar[dict[str, str]] = {}
 
     @model_validator(mode="before")
@@ -48,17 +48,17 @@ def check_choice(kind: str, name: str, choices: Any) -> str:
 
 @dataclass(frozen=True, eq=False)  # a registry has no hash
 class Choices:
-    """Annotated[str, Choices(names)]: one of these names, as Literal has it, where only a registry knows them."""
+    """Annotated[str, Choices(names)]: a Literal whose names come from a registry."""
 
     names: Iterable[str]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> LiteralSchema:
-        """As pydantic wants it."""
+        """The schema of a Literal of these names, by pydantic's protocol."""
         return literal_schema(list(self.names))
 
 
 def meanings(entries: Mapping[str, Any]) -> str:
-    """What each entry of a registry means, for the description of a key that names one."""
+    """The meanings of a registry's entries, for the description of a key whose value names an entry."""
     return "; ".join(f"{name}: {entry.meaning}" for name, entry in entries.items())
 
 
@@ -81,7 +81,7 @@ def read_yaml(path: Path) -> Any:
     """Parse a YAML file without executing anything; raise ConfigError if it is absent or malformed."""
     import yaml  # only the workflow's own environment reads YAML: jobs are handed JSON
 
-    # The same loader in C, where PyYAML was built with it: half of the time of a dry run else goes into parsing.
+    # Prefer the loader in C, where PyYAML has it: with the Python loader, parsing takes half of a dry run's time.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return yaml.load(path.read_text(), Loader=loader) or {}

@@ -29,7 +29,7 @@ STATUSES = ("ok", "untrained", "diverged")  # of runs (collapse.training.run.tra
 
 
 class CutOff(UserError, RuntimeError):
-    """A table that was not written, or not copied, to its end."""
+    """A table whose end is missing: writing or copying it was interrupted."""
 
 
 class Outdated(UserError, RuntimeError):
@@ -56,7 +56,7 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """A finished run. Raises CutOff, and Outdated for one that an earlier version gave up."""
+    """Read a finished run. Raises CutOff, and Outdated for a run that an earlier version gave up."""
     try:
         run = json.loads((folder / "run.json").read_text())
     except (OSError, ValueError) as error:
@@ -68,17 +68,17 @@ def read_run(folder: Path) -> Run:
 
 
 def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
-    """One row a run, or one for each epoch, layer and bn_mode of it that `spec.rows_per` asks for.
+    """The rows of every run: one, or one for each combination of the axes in `spec.rows_per` (epoch, layer, bn_mode).
 
-    Columns: the spec's key_columns, rows_per, seed, the measured columns (at the end of the protocol, where rows_per
-    has no epoch), what theories predict from them, `status` of the run (ok, untrained, diverged) and `reason`: why it
-    is not ok, and why values are missing, as "column: why". `runs` is the folder above dataset/model/variant.
-    Raises NoSuchValue for a column that names something which none of the runs has.
+    Columns: the spec's key_columns, rows_per, seed, the measured columns (at the protocol's last epoch, unless rows_per
+    has epoch), the theories' predictions from these, the run's `status` (ok, untrained, diverged), and `reason`: why
+    the run is not ok, and why values are missing, as "column: why". `runs` is the folder above dataset/model/variant.
+    Raises NoSuchValue for a column that asks for a layer, metric, split, bn_mode or classes that no run has.
     """
     read = cache(read_run)
     rows, unmatched = [], dict.fromkeys(spec.columns, 0)
     for axes, cell, recipe in spec.grid.points():
-        # k_major and the like as the grid asked for them: a balanced run serves every k_major.
+        # The grid's own value of k_major and the like, not the recipe's: a balanced run serves every k_major.
         named = {axis: axes.get(axis, axis_value(recipe, axis)) for axis in spec.key_columns}
         num_classes = len(recipe.class_counts())
         known = {"oversampling": recipe.imbalance.oversampling, "num_classes": num_classes}
@@ -123,8 +123,8 @@ def _joined(*parts: str) -> str:
 
 
 def _refuse(name: str, spec: TableSpec, runs: list[Run]) -> None:
-    """Raise NoSuchValue for a column of which no run has a value, naming what they have; a column of runs that all
-    diverged before they could be measured is only missing.
+    """Raise NoSuchValue for a column that no run has, listing what the runs have. If no run has any metric, or all
+    diverged, return: the column's values are only missing.
     """
     keys = [key for run in runs for key in run.values]
     if not keys or all(run.status == "diverged" for run in runs):
@@ -146,24 +146,26 @@ def _refuse(name: str, spec: TableSpec, runs: list[Run]) -> None:
 
 
 def best(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
-    """The rows of the best value of one axis, once for each column that chooses, which their chosen_by names."""
+    """Keep the rows at the best value of the axis `best.along`: one set for each column in `best.by`, which the key
+    chosen_by names.
+    """
     assert spec.best  # called for such a spec alone
     axes, same = list(spec.key_columns), [axis for axis in spec.key_columns if axis != spec.best.along]
     parts = []
     for column in spec.best.by:
         values = table.astype({column: float}).groupby(axes, sort=False, dropna=False)
         scores = values.agg(**{column: (column, "mean")}).reset_index()
-        # Where every run failed, and so none has a score, the first stands for them.
+        # Where every run failed, so that no value of the axis has a score, its first value counts as the best.
         ranked = scores.fillna({column: -math.inf}).groupby(same, sort=False, dropna=False)[column]
         parts.append(table.merge(scores.loc[ranked.idxmax(), axes].assign(chosen_by=column), on=axes))
     return pd.concat(parts)
 
 
 def within_run(run: Run, recipe: Recipe, rows_per: Sequence[str], inside: bool = False) -> Iterator[dict[str, Any]]:
-    """Every combination of the epochs that the recipe asks for, of measured layers and of bn_modes of a run.
+    """Every combination of a run's epochs, measured layers and bn_modes, as `rows_per` asks for them.
 
-    Other measured epochs (that of zero training error, which every seed has for itself; the last finite one of a
-    training that diverged) are in its metrics.csv.
+    The epochs are the recipe's. Two moments that differ from seed to seed are in metrics.csv alone: the first epoch of
+    zero training error, and the last finite epoch of a training that diverged.
     """
     choices = {
         "epoch": sorted(recipe.checkpoint_epochs()),
@@ -175,19 +177,21 @@ def within_run(run: Run, recipe: Recipe, rows_per: Sequence[str], inside: bool =
 
 
 def measured_layers(measured: Values, inside: bool = False) -> list[str]:
-    """Names of a run's measured layers, in order of depth; the logits are none, those inside another only if asked."""
+    """Names of a run's measured layers, in order of depth, without the logits. `inside`: also layers inside a layer."""
     found = dict.fromkeys(key[2] for key in measured if key[5] == "separation_fuzziness")
     return [layer for layer in found if layer != "logits" and (inside or "." not in layer)]
 
 
 def _numbered(places: dict[str, Any], run: Run, inside: bool) -> dict[str, Any]:
-    """The places of a row as a table shows them: a layer by its number, the input being 0."""
+    """The places of a row with the layer's number instead of its name; the input is layer 0."""
     layer = places.get("layer")
     return places | ({} if layer is None else {"layer": measured_layers(run.values, inside).index(layer)})
 
 
 def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> list[float]:
-    """What a theory says of each row, from its own measured columns or from those of the run at `prediction.at`."""
+    """A theory's prediction for each row, from the row's measured columns; with `prediction.at`, from the measured
+    columns of the same run's row there.
+    """
     source, measured = table.astype(dict.fromkeys(spec.columns, float)), list(spec.columns)
     if prediction.at:
         same = [axis for axis in (*spec.key_columns, *spec.rows_per, "seed") if axis not in prediction.at]
@@ -198,13 +202,13 @@ def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> lis
 
 
 def read_metrics(path: Path) -> tuple[Values, dict[tuple, str]]:
-    """Values of a metrics.csv, of an earlier version too, and the reasons of those that are NaN; raises CutOff for one
-    that does not end with the end of a line.
+    """Values of a metrics.csv that this or an earlier version wrote, and why values are NaN. Raises CutOff for a file
+    whose last line is incomplete.
     """
     if not path.read_bytes().endswith(b"\n"):
         raise CutOff(f"{path} is cut off: delete it, and run again to measure anew")
     table = pd.read_csv(path)
-    table["metric"] = table.metric.replace(RENAMED)  # so that a better name for a metric measures nothing anew
+    table["metric"] = table.metric.replace(RENAMED)  # renaming a metric must not cause runs to be measured again
     table = table.set_index(KEYS)
     missing = table.value.isna()
     return table.value.to_dict(), table.reason[missing].to_dict()
@@ -217,15 +221,15 @@ def _key(column: Column, axes: dict[str, Any], places: dict[str, Any], num_class
     if column.split == "-":
         bn_mode = "-"  # no sample goes through a batch norm
     elif column.layer == "network":
-        bn_mode = "eval"  # what a network answers is answered so
+        bn_mode = "eval"  # the network's answers are measured in eval mode only
     return places["epoch"], column.split, layer, bn_mode, classes, column.metric
 
 
 def summary(seeds: pd.DataFrame, spec: Content) -> pd.DataFrame:
-    """A row a grid point: of each column the mean over the seeds that have a value, their standard deviation (n - 1)
-    and their number, n; and how the runs went, as "2 ok, 1 untrained".
+    """One row for each combination of the spec's keys. Each column becomes the mean over the seeds that have a value,
+    their standard deviation (n - 1) and their number n. `runs` counts statuses, as "2 ok, 1 untrained".
 
-    Where the spec wants no spread, the mean alone under the column's own name, and n. Of draws the central 95 % too.
+    Without `spec.spread`, the mean keeps the column's name, and n is added. Draws also get the central 95 %.
     """
     columns = [*spec.columns, *spec.predictions]
     hows: dict[str, Any] = {"_mean": "mean", "_std": "std"} if spec.spread else {"": "mean"}

@@ -1,16 +1,16 @@
-"""The jobs' commands. An error whose message says what to do is printed alone, without the way Python came there."""
+"""The jobs' commands. An error whose message says what to do is printed without a traceback."""
 
 import sys
 from types import TracebackType
 
 from collapse.strict import UserError
 
-# How NumPy, torch, CUDA and the dynamic linker say that there is not enough memory.
+# Phrases by which NumPy, torch, CUDA and the dynamic linker report too little memory.
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Unable to allocate", "failed to map segment")
 
 
 def explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print an uncaught error, as sys.excepthook does: the message alone where it names the remedy itself."""
+    """Print an uncaught error, in place of sys.excepthook: the message alone if it names the remedy."""
     if isinstance(error, MemoryError) or any(phrase in str(error) for phrase in OUT_OF_MEMORY):
         print(
             f"error: not enough memory ({str(error).splitlines()[0] if str(error) else kind.__name__}). Run fewer jobs "

@@ -1,4 +1,4 @@
-"""Tables of a figure -> verdicts on its claims, as CSV, and in a line each for whoever watches."""
+"""Tables of a figure -> verdicts on its claims, as CSV; and a line printed for each claim."""
 
 import argparse
 from pathlib import Path

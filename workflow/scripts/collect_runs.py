@@ -1,4 +1,4 @@
-"""run.json of every run of a paper -> one table: how each went, how long it took, where and with what it was made."""
+"""run.json of every run of a paper -> one table: each run's status, duration, machine and versions."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from collapse.grid import Grid
 
 parser = argparse.ArgumentParser(description=__doc__)
-# Not the files themselves: those of a large grid are more than a command line holds.
+# Grids instead of the files' names: the names for a large grid do not fit on a command line.
 parser.add_argument("--grids", type=TypeAdapter(list[Grid]).validate_json, required=True, help="JSON of the grids")
 parser.add_argument("--runs", type=Path, required=True, help="folder above dataset/model/variant")
 parser.add_argument("--out", type=Path, required=True)

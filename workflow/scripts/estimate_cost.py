@@ -1,8 +1,8 @@
-"""Recipes, as list_recipes prints them, on standard input -> what each paper costs at each scale, as a CSV table.
+"""Recipes on standard input, as list_recipes prints them -> what each paper costs at each scale, as a CSV table.
 
-FLOPs are counted by torch on the network itself, forward and backward. Hours are these FLOPs at the rates that ResNet18
-was measured to train at in float32: on one CPU core (benchmarks/train_resnet18), and alone on an H200 (benchmarks/gpu).
-A GPU is slower on small networks, whose steps wait for their launches.
+torch counts the FLOPs of each network, forward and backward. Hours are these FLOPs at the measured training rate of
+ResNet18 in float32: on one CPU core (benchmarks/train_resnet18), and alone on an H200 (benchmarks/gpu). On small
+networks a GPU is slower: its steps wait for kernel launches.
 """
 
 import argparse
@@ -28,7 +28,7 @@ COLUMNS = ("paper", "scale", "runs", "images", "PFLOP", "core_hours", "gpu_hours
 
 @cache
 def flops_per_image(model: str, options: str, shape: Shape) -> float:
-    """FLOPs of a training step on one image: forward and backward, by torch's own counter, without computing them."""
+    """FLOPs of a training step on one image, forward and backward, by torch's counter on the device meta."""
     with torch.device("meta"):
         network = build(model, shape, NETWORKS[model].options.model_validate_json(options), seed=0)
         images = torch.empty(2, shape.channels, shape.image_size, shape.image_size)
@@ -45,8 +45,8 @@ def flops(recipe: Recipe) -> float:
 
 
 def measured_rate(path: Path, column: str, **row: str) -> float:
-    """FLOP/s at which a benchmark trained ResNet18 on 3x32x32 images: a column of its first line that has the values
-    of `row`.
+    """FLOP/s at which a benchmark trained ResNet18 on 3x32x32 images, from images/s: the column `column` of the first
+    line of `path` that has the values of `row`.
     """
     with path.open(newline="") as file:
         lines = (line for line in csv.DictReader(file) if row.items() <= line.items())

@@ -1,4 +1,4 @@
-"""Trained runs -> statistics.safetensors of each: what every metric needs of the features at every checkpoint."""
+"""Trained runs -> statistics.safetensors of each run: all that the metrics need, at every checkpoint."""
 
 import argparse
 from pathlib import Path
@@ -25,7 +25,7 @@ parser.add_argument("--threads", type=int, required=True)
 if __name__ == "__main__":
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    for run in args.runs:  # only now is the job that trained known to have succeeded
+    for run in args.runs:  # not earlier: only now the training job is known to have succeeded
         forget(state_folder(args.state, run.parent))
     with share(choose_device(args.device, args.gpus), args.jobs_per_gpu, args.locks) as device:
         for rows, run, path in zip(args.rows, args.runs, args.out, strict=True):

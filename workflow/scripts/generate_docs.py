@@ -1,5 +1,5 @@
-"""Write what is generated: the tables of README.md, config/README.md and docs/metrics.md from what they describe (the
-models that check the keys, the results of benchmarks/, the claims of docs/gallery/), and config/schemas/.
+"""Write the generated documentation: the tables of README.md, config/README.md and docs/metrics.md (from the models of
+the configuration, the results of benchmarks/ and the claims of docs/gallery/), and config/schemas/.
 """
 
 import csv
@@ -45,7 +45,7 @@ def table(model: type[BaseModel]) -> str:
 
 
 def kind(annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    """A type as a reader of YAML knows it."""
+    """A Python type in words for readers of YAML."""
     for said in metadata:
         if isinstance(said, Choices):
             return ", ".join(said.names)
@@ -68,7 +68,7 @@ def kind(annotation: Any, metadata: Iterable[Any] = ()) -> str:
 
 
 def default(field: FieldInfo) -> str:
-    """Default of a key, or that it has none."""
+    """Default of a key in words, also for a key without one."""
     if field.is_required():
         return "required"
     value = field.default
@@ -78,13 +78,13 @@ def default(field: FieldInfo) -> str:
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
-    """Markdown table; a | within a cell would else end it."""
+    """Markdown table. A | within a cell is escaped, as it would end the cell."""
     lines = [[cell.replace("|", "\\|") for cell in line] for line in (columns, ["---"] * len(columns), *rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def networks() -> str:
-    """Every network with the options that it alone has."""
+    """Table of the networks, each with the options that not all networks have."""
     rows = []
     for name, entry in NETWORKS.items():
         fields = entry.options.model_fields
@@ -146,7 +146,7 @@ TABLES = {
 
 
 def fill(text: str) -> str:
-    """Put each table between its markers, <!-- name --> and <!-- end -->."""
+    """Replace the text between each table's markers, <!-- name --> and <!-- end -->, by the table."""
     for name in re.findall(r"<!-- (.*?) -->", text):
         if name in TABLES:
             marker = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
@@ -158,7 +158,7 @@ def fill(text: str) -> str:
 def schema(name: str) -> str:
     """JSON schema of config.yaml or of a paper's file, for editors (collapse.config, collapse.paper check more)."""
     found = {"config": Config, "paper": Paper}[name].model_json_schema()
-    if name == "paper":  # its name is that of its file
+    if name == "paper":  # a paper's name is its file's name
         del found["properties"]["name"]
         found["required"].remove("name")
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema"} | found, indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""What results/ holds: how many, how large, and what may be deleted. Deletes nothing."""
+"""List the contents of results/: number, size, and whether they may be deleted. Deletes nothing."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Prepared datasets -> a table measured on random subsets of them: draw by draw, and over the draws."""
+"""Prepared datasets -> a table measured on random subsets: one file with each draw, one over the draws."""
 
 import argparse
 from pathlib import Path

@@ -11,5 +11,5 @@ parser.add_argument("--out", type=Path, required=True)
 
 if __name__ == "__main__":
     args = parser.parse_args()
-    # As text: a verdict's number goes through as it was written.
+    # Read as text, so that numbers are copied exactly as they were written.
     pd.concat([pd.read_csv(table, dtype=str) for table in args.tables]).to_csv(args.out, index=False)

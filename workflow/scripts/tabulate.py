@@ -1,4 +1,4 @@
-"""metrics.csv of many runs -> the tidy table of a figure, over the seeds and seed by seed."""
+"""metrics.csv of many runs -> a tidy table: one file over the seeds, one with each seed."""
 
 import argparse
 from pathlib import Path

@@ -25,10 +25,10 @@ def check(
     scale: str,
     found_keys: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Verdict on one claim, as a row of claims.csv; ours (mean, or median), spread and n are those of the panel `at`
-    which decided. Every verdict but a plain "holds" has its reason.
+    """Verdict on one claim, as a row of claims.csv. Its ours (mean, or median), spread and n describe the deciding
+    panel, which `at` names. Every verdict but a plain "holds" has a reason.
 
-    table, keys, found_keys: as in collapse.claims.quantity; no table where it has no grid at this scale.
+    table, keys, found_keys: as in collapse.claims.quantity; table is None where this scale has no grid for it.
     """
     row = dict.fromkeys(COLUMNS, "") | {
         "claim": name,
@@ -61,7 +61,7 @@ def check(
 
 
 def panels_of(values: pd.DataFrame) -> list[Panel]:
-    """The panels of a quantity, each named by those of its axes that tell panels apart."""
+    """The panels of a quantity. A panel's name leaves out axes that have one value in all panels."""
     axes = [axis for axis in values if axis not in ("seed", "value", "reason")]
     told = [axis for axis in axes if len(values[axis].unique()) > 1]
     parts = values.groupby(axes, dropna=False, sort=False) if axes else [((), values)]
@@ -76,7 +76,7 @@ def panels_of(values: pd.DataFrame) -> list[Panel]:
 
 
 def untrained(rows: pd.DataFrame) -> str:
-    """How many of the rows are of runs that ended without having learned anything, and why; empty for none."""
+    """How many rows come from untrained runs (which learned nothing), and why, in words; empty for none."""
     if "status" not in rows:
         return ""
     idle = rows[rows.status == "untrained"]
@@ -86,7 +86,7 @@ def untrained(rows: pd.DataFrame) -> str:
 
 
 def check_all(spec: ClaimsSpec, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Verdicts on the claims of a figure, from its tables by name; a claim whose table is absent was not run."""
+    """Verdicts on the claims of a figure, from its tables by name; "not run" for a claim whose table is absent."""
     rows = []
     for name, claim in spec.claims.items():
         keys, found = (list(part.get(claim.table, ())) for part in (spec.panel_keys, spec.found_keys))

@@ -11,7 +11,7 @@ from collapse.strict import Choices, ConfigModel
 
 ScaleName = Literal["demo", "small", "paper"]
 SCALES: tuple[ScaleName, ...] = get_args(ScaleName)
-EXTREMES = ("min", "max", "max_finite")  # what `where` may ask of an axis, within each combination of the others
+EXTREMES = ("min", "max", "max_finite")  # values of an axis that `where` may ask for, in each combination of the others
 
 
 def _number(value: Any) -> Any:
@@ -29,14 +29,14 @@ Number = Annotated[
 
 
 class Interval(NamedTuple):
-    """The values that satisfy a condition; `closed`: its ends too."""
+    """The values between low and high, which satisfy a condition; `closed`: low and high do too."""
 
     low: float
     high: float
     closed: bool
 
     def holds(self, value: float) -> bool:
-        """Whether it contains `value`; never for NaN."""
+        """Whether the interval contains `value`; it never contains NaN."""
         if self.closed:
             return self.low <= value <= self.high
         return self.low < value < self.high
@@ -76,7 +76,7 @@ class Condition(ConfigModel):
         return [name for name in type(self).model_fields if name != "tolerance" and getattr(self, name) is not None]
 
     def interval(self) -> Interval:
-        """The values that satisfy it; for `drawn` see collapse.claims.verdict.decide_drawn."""
+        """The values that satisfy the condition; for `drawn` see collapse.claims.verdict.decide_drawn."""
         if self.near is not None:
             return Interval(self.near - self.tolerance, self.near + self.tolerance, closed=True)
         if self.between is not None:
@@ -86,7 +86,7 @@ class Condition(ConfigModel):
         return Interval(low, high, closed=self.above is None and self.below is None)
 
     def __str__(self) -> str:
-        """In words."""
+        """The condition in words."""
         signs = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
         (name,) = self._given()
         value = getattr(self, name)
@@ -104,7 +104,7 @@ class Published(ConfigModel):
     source: str = Field(description="where it stands")
 
 
-# What becomes of the values along the axis `across`, in the order of the axis.
+# How the values along the axis `across`, in the order of the axis, are reduced to one number.
 REDUCTIONS = {
     "change": "last - first",
     "ratio": "last / first",
@@ -195,13 +195,13 @@ class Claim(ConfigModel):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that it reads."""
+        """Every column that the claim reads."""
         return tuple(filter(None, (self.column, self.minus_column, self.ratio_to_column, self.with_column)))
 
 
 class ClaimsSpec(ConfigModel):
-    """What the script that checks the claims of a figure needs to know: by table the columns that say which point a
-    row is, and those of them whose values only the finished table shows.
+    """Specification for check_claims of a figure. By table: panel_keys, the columns that tell grid points apart, and
+    found_keys, those keys whose values only the finished table shows.
     """
 
     paper: str
@@ -212,12 +212,12 @@ class ClaimsSpec(ConfigModel):
 
 
 def comparable(value: Any) -> Any:
-    """A value of a paper's file as a table has it: the ratio inf is a number there."""
+    """A value from a paper's file, converted to compare with a table's: "inf" becomes the number."""
     return math.inf if value == "inf" else value
 
 
 def matcher(wanted: Any) -> Callable[[Any], bool]:
-    """Whether a value of an axis is what `where` asks for: a value, one of a list, or in a condition."""
+    """A test for the values of an axis that `where` asks for: a value, one of a list, or what satisfies a condition."""
     if isinstance(wanted, dict):
         interval = Condition.model_validate(wanted).interval()
         return lambda value: isinstance(value, int | float) and interval.holds(value)

@@ -1,4 +1,4 @@
-"""Whether the places a claim names on the axes of its table exist, before anything runs."""
+"""Check, before anything runs, that the values which a claim names on its table's axes exist."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def check_places(claim: Claim, table: "Table", grids: Iterable[tuple[tuple[Axes, ...], Axes]], name: str) -> None:
-    """Raise ValueError where `where` or `compare` asks for a value that no grid of the table has, at any scale, naming
-    those there are; and where `across` names an axis whose values have no order.
+    """Raise ValueError where `where` or `compare` asks for a value that the table's grids lack at every scale (the
+    message lists the values there are), or where `across` names an axis whose values have no order.
 
     grids: blocks and protocol of each scale.
     """
@@ -36,7 +36,7 @@ def check_places(claim: Claim, table: "Table", grids: Iterable[tuple[tuple[Axes,
 
 
 def values_of(axis: str, table: "Table", grids: list[tuple[tuple[Axes, ...], Axes]]) -> list[Any] | None:
-    """Every value that a table's rows have on an axis, at any scale; None where only the finished table shows them."""
+    """Every value of a table's axis, over all scales; None for an axis whose values only the finished table shows."""
     if axis == "bn_mode":
         return ["eval", "train"]
     if axis == "chosen_by":
@@ -52,7 +52,7 @@ def values_of(axis: str, table: "Table", grids: list[tuple[tuple[Axes, ...], Axe
 
 
 def block_values(axis: str, block: Axes, protocol: Axes) -> Iterator[Any]:
-    """Values of an axis in one block: those it names, the measured epochs of its recipes, or the recipes' default."""
+    """Values of an axis in one block: the block's own, else the measured epochs or the default of its recipes."""
     given, renamed = split(block)
     if axis in renamed:
         yield renamed[axis]

@@ -13,7 +13,7 @@ from collapse.strict import ConfigError
 
 
 class NotRun(Exception):
-    """The grid of this scale has none of what the claim is about; the message says what it lacks."""
+    """The grid of this scale lacks the points that the claim is about; the message says which."""
 
 
 def trend(place: np.ndarray, values: np.ndarray) -> float:
@@ -47,13 +47,13 @@ REDUCTIONS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
 
 
 def quantity(claim: Claim, table: pd.DataFrame, keys: Sequence[str], found_keys: Sequence[str] = ()) -> pd.DataFrame:
-    """The claimed quantity: columns of the panels, `seed` where the table has one, `value`, and `reason` where it is
-    NaN. Every panel has a row for every seed.
+    """The claimed quantity: a row for every panel and seed, with the panel's axes, `seed` where the table has it,
+    `value`, and `reason` where the value is NaN.
 
-    `table` has a row for each combination of `keys` (and of seed, where it was measured); its columns `status` and
-    `reason`, where it has them, say how the runs went and why values are missing (collapse.tables.seeds_table).
-    `found_keys` are those whose values no grid says beforehand. Raises NotRun where the grid of this scale lacks what
-    the claim is about; ConfigError for a value of found_keys that is not in the table.
+    `table` has a row for each combination of `keys` (and seed, if it was measured). Its optional columns `status` and
+    `reason` say how the runs went and why values are missing (collapse.tables.seeds_table). `found_keys`: keys whose
+    values no grid states. Raises NotRun where the grid of this scale lacks the points that the claim is about;
+    ConfigError for a value of found_keys that is not in the table.
     """
     rows = select(with_value(claim, table), claim.where, keys, found_keys)
     pinned = {axis for axis, wanted in claim.where.items() if isinstance(wanted, str) and wanted in EXTREMES}
@@ -74,7 +74,7 @@ def quantity(claim: Claim, table: pd.DataFrame, keys: Sequence[str], found_keys:
 
 
 def with_value(claim: Claim, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with `value`, what is claimed of a row, `other`, that of with_column, and why they are missing."""
+    """Add to the table `value`, the claimed quantity of a row, `other`, its with_column, and why they are missing."""
     value = number(table, claim.column)
     if claim.minus_column:
         value = value - number(table, claim.minus_column)
@@ -90,7 +90,7 @@ def with_value(claim: Claim, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def number(table: pd.DataFrame, column: str) -> pd.Series:
-    """A column as numbers; raises ConfigError for one that holds text, or is not there."""
+    """A column as numbers; raises ConfigError for a column that holds text, or does not exist."""
     try:
         return table.loc[:, column].astype(float)
     except KeyError:
@@ -102,7 +102,7 @@ def number(table: pd.DataFrame, column: str) -> pd.Series:
 def why_missing(row: dict[str, Any], columns: Sequence[str]) -> str:
     """Why one of the columns has no value: the metric's own reason, else how the run went."""
     reason = row.get("reason")
-    said = reason.split("; ") if isinstance(reason, str) else [""]  # a file has nothing where there is none
+    said = reason.split("; ") if isinstance(reason, str) else [""]  # an empty reason is read from a file as NaN
     for column in columns:
         own = [part.removeprefix(f"{column}: ") for part in said if part.startswith(f"{column}: ")]
         if own:
@@ -115,7 +115,7 @@ def why_missing(row: dict[str, Any], columns: Sequence[str]) -> str:
 def select(
     rows: pd.DataFrame, where: dict[str, Any], keys: Sequence[str], found_keys: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """The rows that `where` asks for, extremes last and within each combination of the other keys."""
+    """The rows that `where` asks for. Extremes are taken last, within each combination of the other keys."""
     extremes = {axis: wanted for axis, wanted in where.items() if isinstance(wanted, str) and wanted in EXTREMES}
     for axis, wanted in where.items():
         if axis in extremes:
@@ -137,9 +137,9 @@ def select(
 
 
 def mean_over(rows: pd.DataFrame, axes: Sequence[str], compared: str | None, panels: Sequence[str]) -> pd.DataFrame:
-    """The rows at those values of `axes` that every place on the axis `compared` has, within each panel.
+    """Keep, in each panel, the rows at values of `axes` that occur at every value of the axis `compared`.
 
-    A mean over other values on one side than on the other would compare what was averaged, not what is compared.
+    Means over different values would differ by what was averaged, not only by what is compared.
     """
     if compared is None:
         return rows
@@ -175,7 +175,7 @@ def across(claim: Claim, rows: pd.DataFrame, others: Sequence[str]) -> pd.DataFr
 
 
 def compare(rows: pd.DataFrame, axis: str, places: tuple[Any, Any], others: Sequence[str]) -> pd.DataFrame:
-    """The value at the second place on `axis` less that at the first."""
+    """The value at the second place on `axis` minus the value at the first."""
     for place in places:
         if not (rows[axis] == comparable(place)).any():
             raise NotRun(f"its grid has no {axis} {place}")
@@ -193,8 +193,8 @@ def compare(rows: pd.DataFrame, axis: str, places: tuple[Any, Any], others: Sequ
 def reduce_groups(
     rows: pd.DataFrame, keys: Sequence[str], **functions: Callable[[pd.DataFrame], float]
 ) -> pd.DataFrame:
-    """One row for each combination of `keys`: by name the functions of its rows, or NaN and why one of their values is
-    missing.
+    """One row for each combination of `keys`, with the value of each of the named `functions` of its rows. If a row has
+    a reason (its value is missing), the values are NaN, with that reason.
     """
     reduced = []
     for place, part in groups(rows, keys):
@@ -205,12 +205,12 @@ def reduce_groups(
 
 
 def groups(rows: pd.DataFrame, keys: Sequence[str]) -> Iterable[tuple[Any, pd.DataFrame]]:
-    """Combinations of `keys`, as tuples, with their rows; all rows where there is no key."""
+    """Each combination of `keys`, as a tuple, with its rows; without keys, () with all rows."""
     return rows.groupby(list(keys), dropna=False, sort=False) if keys else [((), rows)]
 
 
 def complete(rows: pd.DataFrame, panels: Sequence[str]) -> pd.DataFrame:
-    """The rows, and one without a value for each seed that a panel lacks."""
+    """Add a row without a value for each seed that a panel lacks."""
     if "seed" not in rows:
         return rows
     lacking = []
@@ -222,7 +222,7 @@ def complete(rows: pd.DataFrame, panels: Sequence[str]) -> pd.DataFrame:
 
 
 def share(rows: pd.DataFrame, condition: Condition) -> pd.DataFrame:
-    """The share of panels that satisfy the condition, of each seed."""
+    """For each seed, the share of panels that satisfy the condition."""
     holds = condition.interval().holds
     seed = ["seed"] if "seed" in rows else []
     return reduce_groups(rows, seed, value=lambda part: float(np.mean([holds(value) for value in part.value])))

@@ -13,16 +13,16 @@ HOLDS, FAILS, UNDEFINED, INCONCLUSIVE = "holds", "fails", "undefined", "inconclu
 NOT_RUN = "not run at this scale"
 VERDICTS = (HOLDS, FAILS, UNDEFINED, INCONCLUSIVE, NOT_RUN)
 
-SIDE = 0.95  # on each side of the interval of a mean: 90 % in all
+SIDE = 0.95  # one-sided level of the interval of a mean: the interval holds 90 %
 MEDIAN_SEEDS = 5  # fewer seeds have no median to speak of
 DRAWS = 50
 CENTRAL = 0.95
-MOST_SEEDS = 1000  # beyond which the number that would settle a claim is not counted
+MOST_SEEDS = 1000  # the search for the number of seeds that would settle a claim ends here
 
 
 @dataclass(frozen=True)
 class Panel:
-    """The values of a claimed quantity in one panel, one a seed (or draw), NaN where missing, with the reasons why."""
+    """The values of a claimed quantity in one panel, one for each seed or draw; NaN where missing, with the reason."""
 
     at: str
     values: np.ndarray
@@ -30,7 +30,7 @@ class Panel:
 
     @property
     def present(self) -> np.ndarray:
-        """The values that are there."""
+        """The values that are not missing."""
         return self.values[~np.isnan(self.values)]
 
     @property
@@ -40,12 +40,12 @@ class Panel:
 
     @property
     def mean(self) -> float:
-        """Mean of the values that are there, NaN where there is none."""
+        """Mean of the values that are not missing; NaN if all are."""
         return float(self.present.mean()) if len(self.present) else math.nan
 
     @property
     def spread(self) -> float:
-        """Their standard deviation, n - 1; NaN of fewer than two."""
+        """Standard deviation (n - 1) of the values that are not missing; NaN for fewer than two."""
         return float(self.present.std(ddof=1)) if len(self.present) > 1 else math.nan
 
     def interval(self) -> tuple[float, float]:
@@ -56,7 +56,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A verdict, the panel that decided it, and the reason: always, but where a claim simply holds."""
+    """A verdict, the panel that decided it, and the reason, which is empty only where a claim simply holds."""
 
     verdict: str
     panel: Panel
@@ -99,7 +99,7 @@ def agreeing(panel: Panel, wanted: Interval) -> int:
 
 
 def undefined(lacking: Sequence[Panel]) -> Verdict:
-    """The verdict where values are missing: the panel with most of them, and why."""
+    """The verdict "undefined", with the panel that lacks most values, and why they are missing."""
     worst = min(lacking, key=lambda panel: len(panel.present))
     reason = next((reason for reason in worst.reasons if reason), "a value is missing")
     count = len(worst.values) - len(worst.present)
@@ -108,7 +108,7 @@ def undefined(lacking: Sequence[Panel]) -> Verdict:
 
 
 def decide_spread(wanted: Interval, panels: Sequence[Panel]) -> Verdict:
-    """All seeds agree in all panels: whether the intervals of the means do."""
+    """The verdict when all seeds agree in all panels: "holds" if the intervals of the means agree too."""
 
     def room(panel: Panel) -> float:
         return min(wanted.room(end) for end in panel.interval())
@@ -128,7 +128,7 @@ def decide_spread(wanted: Interval, panels: Sequence[Panel]) -> Verdict:
 
 
 def enough_seeds(panel: Panel, wanted: Interval) -> str:
-    """About how many seeds of the same mean and spread would have their interval within the condition, in words."""
+    """About how many seeds of the panel's mean and spread would put the interval within the condition, in words."""
     room = wanted.room(panel.mean)
     for count in range(len(panel.values) + 1, MOST_SEEDS + 1):
         if stats.t.ppf(SIDE, count - 1) * panel.spread / math.sqrt(count) < room:
@@ -151,7 +151,7 @@ def decide_median(wanted: Interval, panels: Sequence[Panel]) -> Verdict:
 
 
 def decide_drawn(published: float, panels: Sequence[Panel]) -> Verdict:
-    """Whether a published value is one of our draws: within the central 95 % of at least 50."""
+    """The verdict "holds" if a published value lies within the central 95 % of at least 50 draws of ours."""
     fewest = min(panels, key=lambda panel: len(panel.values))
     if len(fewest.values) < DRAWS:
         return Verdict(INCONCLUSIVE, fewest, f"{DRAWS} draws are needed, {len(fewest.values)} were made")

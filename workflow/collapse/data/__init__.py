@@ -1,1 +1,1 @@
-"""Datasets: what they are (specs), how they are prepared (prepare), stored (store) and drawn from (subsets)."""
+"""Datasets: their names and constants (entries), their preparation (prepare), files (store) and subsets (subsets)."""

@@ -1,4 +1,4 @@
-"""The datasets by name, before any of them is there: an entry each, which all that follows reads.
+"""The datasets by name: an entry for each, readable before the dataset's files exist.
 
 To add one: its loader in a file of this folder, and an entry here.
 """

@@ -1,8 +1,8 @@
-"""Labels that are not what they were: noise, hidden classes, chance.
+"""Changed labels: label noise, latent classes, random labels.
 
 Every function returns a new int64 array and draws from a generator of its own, so that equal seeds for two functions
-still give unrelated choices. A sample's draw does not depend on rate or degree: the samples changed at a smaller one
-are also changed, in the same way, at a larger one.
+still give unrelated choices. A sample's draw does not depend on the rate or degree: samples changed at a smaller rate
+are changed in the same way at a larger rate.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from collapse.recipe import Labels
 
 
 def changed_labels(labels: np.ndarray, how: Labels, num_classes: int, seed: int) -> np.ndarray:
-    """The labels that a network is trained on: shuffled, then redrawn, then split into latent halves. (n,) -> (n,)."""
+    """The labels that a network is trained on: random labels, then noise, then latent classes. (n,) -> (n,)."""
     if how.shuffled:
         labels = random_labels(labels, seed)
     if how.noise:
@@ -35,7 +35,7 @@ def uniform_noise(labels: np.ndarray, rate: float, num_classes: int, seed: int) 
 
 
 def latent_classes(labels: np.ndarray, degree: float, num_classes: int, seed: int) -> np.ndarray:
-    """With probability `degree`, move a sample of class k to class k + K: its hidden half.
+    """With probability `degree`, move a sample of class k to class k + K, the latent half of class k.
 
     labels (n,) in 0..K-1 -> (n,) in 0..2K-1; modulo K they are the labels again. Nguyen et al. 2023
     (Memorization-Dilation), "latent noise class", where K is 2 and degree 1/2. Raises ValueError for a degree outside
@@ -47,7 +47,7 @@ def latent_classes(labels: np.ndarray, degree: float, num_classes: int, seed: in
 
 
 def random_labels(labels: np.ndarray, seed: int) -> np.ndarray:
-    """The labels, permuted: as many of each class as before, and unrelated to the samples. labels (n,) -> (n,).
+    """The labels, permuted: class counts stay, but labels no longer depend on the samples. labels (n,) -> (n,).
 
     Zhu et al. 2021, "random labels".
     """

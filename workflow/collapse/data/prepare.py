@@ -1,7 +1,7 @@
-"""Raw datasets to (images, labels): uint8 images (n, channels, side, side), int64 labels (n,), one row order for good.
+"""Raw datasets to (images, labels): uint8 images (n, channels, side, side), int64 labels (n,), in a fixed order.
 
-A loader (data_root, download) -> {"train": ..., "test": ...} reads the files below data_root, or downloads them where
-that is allowed; it checks their md5 first, and raises DatasetUnavailable with the remedy.
+A loader (data_root, download) -> {"train": ..., "test": ...} reads the files below data_root; if they are missing and
+`download` is true, it downloads them. It checks their md5 first, and raises DatasetUnavailable with the remedy.
 """
 
 import gzip
@@ -34,7 +34,7 @@ def load(dataset: str, data_root: Path, download: bool) -> dict[str, Split]:
 
 
 def digits(data_root: Path, download: bool) -> dict[str, Split]:
-    """The 8x8 digits inside scikit-learn. They come writer by writer, so the split shuffles them first."""
+    """The 8x8 digits inside scikit-learn. Its samples are ordered by writer, so the split shuffles them first."""
     from sklearn.datasets import load_digits
     from sklearn.utils import Bunch
 
@@ -63,9 +63,9 @@ def fashion_mnist(data_root: Path, download: bool) -> dict[str, Split]:
 
 
 def _idx(dataset_class: str, data_root: Path, download: bool) -> dict[str, Split]:
-    """MNIST and its like: four gzipped IDX files, as torchvision downloads them.
+    """A dataset of four gzipped IDX files, as torchvision downloads them.
 
-    torchvision checks their md5 only as it downloads; a folder that somebody else filled is checked here.
+    torchvision checks the files' md5 only when it downloads; files that were copied to the folder are checked here.
     """
     from torchvision import datasets
     from torchvision.datasets.utils import check_integrity

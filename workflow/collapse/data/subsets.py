@@ -21,7 +21,7 @@ def draw(labels: np.ndarray, counts: tuple[int, ...], seed: int) -> np.ndarray:
         label = short[0]
         raise ValueError(f"class {label} holds {available[label]} samples, {counts[label]} are asked for")
     order = np.random.default_rng(seed).permutation(len(labels))
-    rank = np.empty(len(labels), dtype=np.int64)  # how many of its class were visited before each sample
+    rank = np.empty(len(labels), dtype=np.int64)  # number of samples of the same class visited before each sample
     for label in range(len(counts)):
         members = order[labels[order] == label]
         rank[members] = np.arange(len(members))
@@ -39,7 +39,7 @@ def draw_more(labels: np.ndarray, rows: np.ndarray, more: int, seed: int) -> np.
 
 
 def write_rows(path: Path, rows: np.ndarray, labels: np.ndarray) -> None:
-    """Write an index file: the rows of the train split, and their labels for whoever reads it."""
+    """Write an index file: the rows of the train split, and their labels for human readers."""
     write_csv(path, ("row", "label"), list(zip(rows.tolist(), labels[rows].tolist(), strict=True)))
 
 

@@ -1,4 +1,4 @@
-"""What a network answers, and how sure it is, from counts by class (K,) or by bin of confidence (B,)."""
+"""Accuracy, loss and calibration of a network's answers, from counts by class (K,) or by bin of confidence (B,)."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from collapse.metrics.undefined import need
 
 
 def fraction(part: np.ndarray, count: np.ndarray) -> float:
-    """Sum of `part` (K,) over that of `count` (K,): accuracy of right answers, mean loss of summed losses."""
+    """sum(part) / sum(count), both (K,): accuracy if `part` counts right answers, mean loss if it sums losses."""
     need(count.sum() > 0, "no samples of these classes")
     return float(part.sum() / count.sum())
 
@@ -19,7 +19,7 @@ def complement(part: np.ndarray, count: np.ndarray) -> float:
 def calibration_error(count: np.ndarray, correct: np.ndarray, confidence: np.ndarray) -> float:
     """Expected calibration error: sum over bins of |right answers - summed confidence| / n. Guo et al. 2017.
 
-    count, correct, confidence (B,): samples of a bin, right ones, sum of their largest softmax probabilities.
+    count, correct, confidence (B,): a bin's samples, its right answers, the sum of its largest softmax probabilities.
     """
     need(count.sum() > 0, "no samples")
     return float(np.abs(correct - confidence).sum() / count.sum())

@@ -1,6 +1,6 @@
-"""Classifiers against class means: weights (K, d), or the product of a linear head's, and means (K, d).
+"""Classifiers against class means (K, d). weights (K, d): the classifier, or the product of a linear head's weights.
 
-Each raises Undefined where it has no value: all weights or all means zero, a class without samples.
+Each function raises Undefined where it has no value: all weights or all means zero, a class without samples.
 """
 
 import numpy as np

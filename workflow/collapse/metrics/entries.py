@@ -1,16 +1,16 @@
-"""The metrics by name, without NumPy: an entry each, which planning, measuring and documentation read.
+"""The metrics by name, without NumPy: an entry for each, which planning, measuring and documentation read.
 
-To add one: its function in a file of this folder, and an entry here, in the dictionary that says of what it is measured
-and what there is to take. Rows of metrics.csv come in the order of the entries.
+To add a metric, write its function in a file of this folder, and its entry here: in the dictionary whose comment names
+what it is measured on and the arguments it may take. Rows of metrics.csv come in the order of the entries.
 """
 
 from collapse.metrics.metric import Metric, renamed
 
-# A table, of two lines a metric.
+# Laid out as a table, two lines for each metric.
 # fmt: off
 
-# Of `rows` (K, d): classifiers; the product of a linear head; class means, centred by the sample mean; and of each of
-# their groups of classes.
+# Measured on `rows` (K, d): classifiers, the product of a linear head, or class means centred by the sample mean; of
+# all classes and of each group of classes.
 ROWS = ("rows",)
 GEOMETRY = {
     "cosine_mean": Metric("geometry:cosine_mean", ROWS,
@@ -26,11 +26,11 @@ GEOMETRY = {
     "equinorm_unbiased": Metric("geometry:equinorm", ROWS,
         "the same with n - 1 (their code)", {"ddof": 1}),
 }
-# Of class means, centred by their mean.
+# Measured on class means, centred by their mean.
 CENTRED = renamed(GEOMETRY, "_class_centred", "{name} of means centred by their mean, not the sample mean")
 
-# Of each group of classifiers: `rows` (K, d); of each group of classes of a layer: `means` (K, d), `trace` (K,), and
-# the `centre` (d,) of all.
+# Measured on each group of classes. Of the classifier: `rows` (K, d). Of a layer: `means` (K, d) and `trace` (K,) of
+# the group, and the `centre` (d,) of all classes.
 WEIGHT_ENERGY = {
     "energy": Metric("geometry:energy", ROWS,
         "mean squared norm (Fang et al. 2021, E_W)"),
@@ -40,7 +40,7 @@ FEATURE_ENERGY = {
         "mean squared norm; of features, to the sample mean (Fang et al. 2021, E_W and E_H)"),
 }
 
-# Of `rows` as for GEOMETRY, but of all classes at once.
+# Measured on `rows` as for GEOMETRY, but only on all classes at once.
 SHAPE = {
     "nc2": Metric("geometry:etf_distance", ROWS,
         "distance of the Gram matrix from a simplex's (Zhu et al. 2021, NC2, of the classifier)"),
@@ -59,18 +59,18 @@ SHAPE = {
     "uniformity_distance_variance": Metric("geometry:uniformity_variance", ROWS,
         "variance of the same", {"kernel": "distance"}),
 }
-# Of `rows`: classifiers, the product of a linear head, and class means that are not centred.
+# Measured on `rows`: classifiers, the product of a linear head, or class means that are not centred.
 ORTHOGONALITY = {
     "nc2_orthogonal": Metric("geometry:orthogonal_distance", ROWS,
         "distance of the Gram matrix from the identity's; of means as they are (Dang et al. 2023, NC2)"),
 }
-# Of `rows`: classifiers, and the product of a linear head.
+# Measured on `rows`: classifiers, or the product of a linear head.
 LINEAR_MAP = GEOMETRY | SHAPE | ORTHOGONALITY | {
     "nc0": Metric("geometry:row_sum", ROWS,
         "norm of the sum of the classifier's rows over its Frobenius norm"),
 }
 
-# Of a layer's statistics, as collapse.statistics.split names them.
+# Measured on a layer's statistics, named as in collapse.statistics.split.
 SCATTER = ("coordinates", "within", "count", "width")
 SPREAD = ("coordinates", "trace", "count")
 VARIABILITY = {
@@ -82,7 +82,7 @@ VARIABILITY = {
         "K times nc1 (authors' code of Papyan et al. 2020)"),
     "separation_fuzziness": Metric("variability:separation_fuzziness", SCATTER,
         "D = Tr(SS_w SS_b^+), classes weighted by their counts (He & Su 2023)"),
-    # Statistics of before it was measured lack what it takes.
+    # Optional: statistics of an earlier version lack within_unweighted.
     "separation_fuzziness_unweighted": Metric(
         "variability:separation_fuzziness_unweighted", ("coordinates", "within_unweighted", "count", "width"),
         "D, classes weighted 1/K, about the sample mean (He & Su 2023, code)", optional=True),
@@ -103,11 +103,11 @@ VARIABILITY = {
     "ncc_accuracy": Metric("answers:fraction", ("right", "count"),
         "fraction whose nearest train class mean is that of their label"),
 }
-# Those that images alone have, without a network.
+# The metrics that can be measured on images, without a network.
 OF_IMAGES = {name: metric for name, metric in VARIABILITY.items() if metric.takes == SCATTER}
 
-# Of the `weights` (K, d) behind a layer and its class means (K, d): `means` as they are, `centred` by the sample mean,
-# `class_centred` by their mean.
+# Measured on the `weights` (K, d) behind a layer and the layer's class means (K, d): `means` as they are, `centred` by
+# the sample mean, `class_centred` by their mean.
 DUALITY = {
     "self_duality": Metric("duality:self_duality", ("weights", "centred"),
         "squared distance of W/||W|| and M/||M||, M centred by the sample mean (Papyan et al. 2020, Fig 5)"),
@@ -126,15 +126,15 @@ DUALITY = {
     "uniform_duality_unbiased": Metric("duality:uniform_duality", ("weights", "centred"),
         "the same with K - 1", {"ddof": 1}),
 }
-# Of the head's `weights` (K, d), multiplied, and `bias` (K,), and the sample `mean` (d,) of the features.
+# Measured on the head's product `weights` (K, d), its `bias` (K,), and the sample `mean` (d,) of the features.
 BIAS = {
     "nc4": Metric("duality:bias_collapse", ("weights", "bias", "mean"),
         "||b + W mu||, mu the sample mean (Zhu et al. 2021, NC4)"),
     "nc4_minus": Metric("duality:bias_collapse", ("weights", "bias", "mean"),
         "||W mu - b|| (code of Nguyen et al. 2023)", {"sign": -1}),
 }
-# Of a deep linear head's `weights` (K, d), multiplied, class `means` (K, d), and `p` (K,) and `shift` of their optimum
-# (collapse.metrics.orthogonal_frame).
+# Measured on the product `weights` (K, d) of a deep linear head's matrices, the class `means` (K, d), and `p` (K,) and
+# `shift` of the optimum (collapse.metrics.orthogonal_frame).
 OPTIMUM = {
     "gof_nc2_w": Metric("orthogonal_frame:gof_nc2_w", ("weights", "p"),
         "distance of P P^T from its optimum (Dang et al. 2023, NC2 of weights)"),
@@ -149,7 +149,7 @@ OPTIMUM = {
 }
 OPTIMUM_AS_CODED = renamed(OPTIMUM, "_code", "{meaning}, at the decays as the code takes them")
 
-# Of what the network answers, `right`, `loss` and `count` (K,) of a group of classes or of one.
+# Measured on the network's answers: `correct`, `loss` and `count` (K,) of a group of classes or of one class.
 ACCURACY = {
     "accuracy": Metric("answers:fraction", ("correct", "count"),
         "fraction of right answers"),
@@ -158,14 +158,14 @@ ANSWERS = ACCURACY | {
     "loss": Metric("answers:fraction", ("loss", "count"),
         "mean cross-entropy"),
 }
-# Of samples, right ones and summed confidence (B,) by bins of confidence.
+# Measured on bins of confidence: number of samples, right answers and summed confidence (B,).
 CALIBRATION = {
     "calibration_error": Metric("answers:calibration_error", ("bin_count", "bin_correct", "bin_confidence"),
         "expected calibration error, 15 equal bins of the largest softmax probability"),
 }
 
-# Of samples whose label was changed (collapse.statistics.split.corruption), `means` (K, d) of the test split, and the
-# number of all train `samples`.
+# Measured on samples whose label was changed (collapse.statistics.split.corruption), the class `means` (K, d) of the
+# test split, and the number of train `samples`.
 CORRUPTION = {
     "memorization": Metric("memorization:memorization", ("distance_test", "count"),
         "sum of distances of changed samples to their true class' test mean (Nguyen et al. 2023)"),
@@ -179,7 +179,8 @@ CORRUPTION = {
         "where changed samples lie between their true class (0) and their label's (1)"),
 }
 
-# Of the `fuzziness` (L,) of the measured layers in order, the `first` up to the middle one, the `second` from it.
+# Measured on D of the measured layers in order: `fuzziness` (L,) of all, `first` up to the middle layer, `second` from
+# the middle layer on.
 DECAY = {
     "decay_ratio": Metric("layers:decay_value", ("fuzziness",),
         "rho of ln D = a + l ln rho over the measured layers (He & Su 2023)", {"value": "ratio"}),
@@ -196,14 +197,14 @@ DECAY = {
     "decay_error_two": Metric("layers:two_segment_error", ("first", "second"),
         "standard error of the two"),
 }
-# By the metric of a layer whose decay it is.
+# The decay metrics, by the metric of a layer whose decay they describe.
 DECAYS = {
     "separation_fuzziness": DECAY,
     "separation_fuzziness_principal": renamed(DECAY, "_principal", "{meaning}, of separation_fuzziness_principal"),
 }
 
-# Of each class: class means (K, d), `centred` by the sample mean, `trace` and `count` (K,), and the `weights` (K, d)
-# behind the layer.
+# Measured on each class of a layer: class means (K, d) `centred` by the sample mean, `trace` and `count` (K,), and the
+# `weights` (K, d) behind the layer.
 OF_CLASSES = {
     "class_mean_norm": Metric("per_class:norms", ("centred",),
         "norm of a class's mean, centred by the sample mean", missing="no samples of this class"),
@@ -213,14 +214,14 @@ OF_CLASSES = {
         "cosine of a class's mean, centred by the sample mean, and its row of the classifier",
         optional=True, missing="a class without samples, or a vector is zero"),
 }
-# Of each class's row of the classifier, `rows` (K, d).
+# Measured on each class's row of the classifier, `rows` (K, d).
 OF_CLASSIFIERS = {
     "classifier_norm": Metric("per_class:norms", ROWS,
         "norm of a class's row of the classifier"),
 }
 PER_CLASS = OF_CLASSES | OF_CLASSIFIERS
 
-# Of class `means` (K, d), and the mean `other` (d,) of other data.
+# Measured on class `means` (K, d), and the mean `other` (d,) of other data.
 OTHER_DATA = {
     "ood_orthogonality": Metric("duality:ood_orthogonality", ("means", "other"),
         "mean |cos(mu_c, mu_OOD)|, means not centred (Ammar et al. 2024, NC5)"),
@@ -232,7 +233,7 @@ METRICS = (
     | PER_CLASS | OTHER_DATA
 )
 
-# Names of an earlier version, and what they are called now.
+# Former names of metrics, and their present names.
 RENAMED = {
     "separation": "separation_fuzziness",
     "separation_principal": "separation_fuzziness_principal",

@@ -1,6 +1,6 @@
 """Geometry of K vectors, the rows of an array (K, d): classifiers, or centred class means.
 
-Each raises Undefined where it has no value: too few rows, a row that is zero, a row of an absent class (NaN).
+Each function raises Undefined where it has no value: too few rows, a zero row, a row of an absent class (NaN).
 """
 
 from typing import Literal
@@ -75,7 +75,7 @@ def frame_distance(product: np.ndarray, target: np.ndarray) -> float:
 def etf_distance(rows: np.ndarray) -> float:
     """NC2 of Zhu et al. 2021: || V V^T/||V V^T||_F - (I - 11^T/K)/sqrt(K-1) ||_F, in [0, sqrt 2], of rows V (K, d).
 
-    Zero for a simplex equiangular tight frame; theirs is of the classifier, uncentred.
+    Zero for a simplex equiangular tight frame. Zhu et al. measure the classifier, uncentred.
     """
     need_rows(rows, 2)
     return frame_distance(rows @ rows.T, simplex_gram(len(rows)))
@@ -102,7 +102,7 @@ def effective_rank(rows: np.ndarray) -> float:
 
 
 def row_sum(rows: np.ndarray) -> float:
-    """NC0: || sum_c row_c || / || rows ||_F, in [0, sqrt K]; zero where rows cancel, as a simplex's do."""
+    """NC0: || sum_c row_c || / || rows ||_F, in [0, sqrt K]; zero where the rows sum to zero, as in a simplex."""
     need_rows(rows)
     size = np.linalg.norm(rows)
     need(size > 0, "every vector is zero")
@@ -110,7 +110,7 @@ def row_sum(rows: np.ndarray) -> float:
 
 
 def uniformity(rows: np.ndarray, kernel: Kernel = "log") -> tuple[float, float]:
-    """Hyperspherical uniformity: mean and variance over pairs of a kernel of the distance of directions.
+    """Hyperspherical uniformity: mean and variance, over pairs of directions u, v, of a kernel of their distance.
 
     kernel log: log(1/||u - v||); riesz: 1/||u - v||; distance: ||u - v||. Liu et al. 2023 (GNC2).
     """

@@ -7,8 +7,8 @@ from collapse.recipe import Recipe
 
 Groups = dict[str, slice]
 
-# Up to so many classes a run has every contiguous group: a balanced run serves tables of every K_A (tables._key names
-# the group by the grid's K_A, which is no part of the run). Beyond, they would be most of the work: 2 (K - 1) groups.
+# With at most this many classes, runs measure every group that is a majority or minority for some K_A: a balanced run
+# serves tables of every K_A (tables._key takes K_A from the grid). With more classes, 2 (K - 1) groups cost too much.
 EVERY_GROUP_UP_TO = 20
 
 
@@ -20,7 +20,7 @@ def class_groups(num_classes: int) -> Groups:
 
 
 def run_groups(recipe: Recipe, num_classes: int) -> Groups:
-    """The groups of a run: every contiguous one of few classes, else its own majority and minority, if it has them."""
+    """The groups of a run: with few classes every first k and rest, else the run's majority and minority, if any."""
     if num_classes <= EVERY_GROUP_UP_TO:
         return class_groups(num_classes)
     k_major = recipe.imbalance.k_major
@@ -28,7 +28,7 @@ def run_groups(recipe: Recipe, num_classes: int) -> Groups:
 
 
 def asked_groups(names: Iterable[str], num_classes: int) -> Groups:
-    """All classes, and the groups of these names, first and last class as in 7-9; raises ValueError."""
+    """All classes, and the named groups; a name is first and last class, as 7-9. Raises ValueError for other names."""
     groups = {"all": slice(0, num_classes)}
     for name in [names] if isinstance(names, str) else names:
         bounds = re.fullmatch(r"(\d+)-(\d+)", str(name))

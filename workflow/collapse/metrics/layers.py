@@ -36,13 +36,13 @@ def decay(fuzziness: np.ndarray) -> Decay:
 
 
 def decay_value(fuzziness: np.ndarray, value: str) -> float:
-    """One of the values of `decay`, by its name."""
+    """The field of `decay` named `value`."""
     return getattr(decay(fuzziness), value)
 
 
 def two_segment_error(first: np.ndarray, second: np.ndarray) -> float:
-    """Standard error of ln D about two lines fitted apart, to layers (L1,) and (L2,): comparable with Decay.error, as
-    each line's two parameters are paid for. He & Su 2023: networks of two kinds of blocks. Raises Undefined as decay.
+    """Standard error of ln D about two lines, fitted apart to D of layers (L1,) and (L2,). It is comparable with
+    Decay.error: each line costs two degrees of freedom. He & Su 2023, two kinds of blocks. Raises Undefined as decay.
     """
     freedoms = len(first) - 2, len(second) - 2
     squares = [f * decay(part).error ** 2 for f, part in zip(freedoms, (first, second), strict=True)]

@@ -1,4 +1,4 @@
-"""Every metric of a run: what metrics.csv holds."""
+"""metrics.csv of a run: every metric, from the run's statistics."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Samples with a wrong label, and how far the network took them from where they belong. Nguyen et al. 2023.
+"""How far a network moves samples with a changed label away from their true class. Nguyen et al. 2023.
 
-count, distance (K,): by true class, how many labels were changed, and the summed distances of these samples' features
-to a mean of their true class (collapse.statistics.split.corruption).
+count, distance (K,): for each true class, the number of its samples whose label was changed, and the sum of distances
+of their features to a mean of that class (collapse.statistics.split.corruption).
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def memorization(distance: np.ndarray, count: np.ndarray) -> float:
 
 
 def relative_memorization(distance: np.ndarray, count: np.ndarray, means: np.ndarray) -> float:
-    """Mean distance of the changed samples, over the mean distance D of test class means (K, d)."""
+    """Mean distance of the changed samples, over D, the mean distance between test class means (K, d)."""
     return memorization(distance, count) / (class_distance(means) * count.sum())
 
 
@@ -28,16 +28,16 @@ def memorized_fraction(distance: np.ndarray, count: np.ndarray, means: np.ndarra
 
 
 def corruption_bias(pull: np.ndarray, count: np.ndarray) -> float:
-    """Mean over changed samples of their position between the means of true class (0) and label (1).
+    """Mean position of the changed samples between the mean of their true class (0) and of their label's class (1).
 
     Nguyen et al. 2023, code: the projection of the corrupted mean on the class-to-class direction; here in units of the
-    classes' distance, and for any number of classes.
+    distance between the two classes, and for any number of classes.
     """
     return memorization(pull, count) / count.sum()
 
 
 def class_distance(means: np.ndarray) -> float:
-    """Mean distance between two different class means, of those present in (K, d)."""
+    """Mean distance between two class means, over pairs of different classes present in means (K, d)."""
     present = means[~np.isnan(means).any(1)]
     need(len(present) > 1, "fewer than 2 classes")
     distance = pdist(present).mean()

@@ -1,4 +1,4 @@
-"""What an entry of collapse.metrics.entries is."""
+"""The class of the entries in collapse.metrics.entries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,9 +11,9 @@ from typing import Any
 class Metric:
     """A metric: how it is computed, and what it means.
 
-    `function`, "module:function" below collapse.metrics, is called with what it `takes`, by name and in order, and with
-    `options`. An `optional` metric is left out where something it takes is absent. `missing` is why a class has no
-    value, of a metric that gives one for each.
+    `function`, "module:function" below collapse.metrics, is called with the values named in `takes`, in that order, and
+    with `options`. An `optional` metric is left out where one of these values is absent. `missing`, for a metric with a
+    value for each class, says why a class has none.
     """
 
     function: str
@@ -24,16 +24,18 @@ class Metric:
     missing: str = ""
 
     def applies(self, given: Mapping[str, Any]) -> bool:
-        """Whether it is to be computed of what is given by name."""
+        """Whether to compute the metric from the values `given` by name."""
         return not self.optional or all(name in given for name in self.takes)
 
     def __call__(self, given: Mapping[str, Any]) -> Any:
-        """Its value; raises Undefined where it has none."""
+        """The metric's value from the values `given` by name; raises Undefined where it has none."""
         return _function(self.function)(*(given[name] for name in self.takes), **self.options)
 
 
 def renamed(metrics: Mapping[str, Metric], suffix: str, meaning: str) -> dict[str, Metric]:
-    """The same metrics of something else: names with a suffix, and a meaning made of `name` and `meaning` in braces."""
+    """The same metrics, measured on something else. `suffix` is added to each name; `meaning` is a template in which
+    {name} and {meaning} stand for the metric's own.
+    """
     return {
         f"{name}{suffix}": replace(metric, meaning=meaning.format(name=name, meaning=metric.meaning))
         for name, metric in metrics.items()

@@ -10,10 +10,10 @@ from collapse.metrics.undefined import Undefined
 
 
 class Row(NamedTuple):
-    """One value. `classes` is all, the first and last class of a contiguous group, as 7-9, or one class by its number.
+    """One value. `classes` is "all", the first and last class of a contiguous group, as 7-9, or one class's number.
 
-    bn_mode says how batch norms worked: eval, or train, on chunks of 100; - where there is no sample. `reason` says why
-    a value is missing (NaN).
+    `bn_mode` is the mode of batch norms: eval; train, on chunks of 100 samples; "-" for metrics of weights alone.
+    `reason` says why a value is missing (NaN).
     """
 
     split: str
@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 
 class At(NamedTuple):
-    """Where values belong: the first columns of their rows."""
+    """The first columns of a Row, which say what its value belongs to."""
 
     split: str
     layer: str
@@ -34,7 +34,7 @@ class At(NamedTuple):
     classes: str = "all"
 
     def row(self, name: str, metric: Metric, given: Mapping[str, Any]) -> Row:
-        """Row of a metric of what is given by name; NaN with its reason where it is undefined, or beyond float64."""
+        """Row of a metric, from the values `given` by name; NaN with a reason where it is undefined or not finite."""
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 value = metric(given)
@@ -43,11 +43,11 @@ class At(NamedTuple):
         return Row(*self, name, value) if np.isfinite(value) else Row(*self, name, np.nan, "beyond float64")
 
     def rows(self, metrics: Mapping[str, Metric], given: Mapping[str, Any]) -> Iterator[Row]:
-        """Rows of those of the metrics that apply to what is given by name."""
+        """Rows of the metrics that apply to the values `given` by name."""
         return (self.row(name, metric, given) for name, metric in metrics.items() if metric.applies(given))
 
     def class_rows(self, metrics: Mapping[str, Metric], given: Mapping[str, Any]) -> Iterator[Row]:
-        """Rows of each class, of metrics that give a value (K,) for each; NaN with its reason where there is none."""
+        """Rows of metrics with values (K,), one row for each class; NaN with a reason where a class has no value."""
         for name, metric in metrics.items():
             for c, value in enumerate(metric(given).tolist() if metric.applies(given) else ()):
                 yield Row(*self._replace(classes=str(c)), name, value, metric.missing if np.isnan(value) else "")

@@ -24,13 +24,13 @@ def network_rows(
     groups: Groups | None = None,
     per_class: bool = False,
 ) -> Iterator[Row]:
-    """Every metric that applies; the rows of layers in order of depth.
+    """Rows of every metric that applies; the rows of layers come in order of depth.
 
-    `layers` names the measured ones, in that order; `inside` these and those inside them, where there are such. A decay
-    is fitted over either.
-    With the recipe of a deep linear head's training, its distances from the optimum are among the metrics.
-    `groups` are slices of classes, by name, of which geometry, accuracy and loss are given; None: all classes at once.
-    `per_class`: what there is of each class too.
+    `layers` names the measured layers in order of depth; `inside` names them and the layers inside them, if there are
+    any. A decay is fitted over each of the two lists.
+    With the `recipe` of a deep linear head's training, the head's distances from its optimum are measured too.
+    `groups`: slices of classes, by name, for geometry, accuracy and loss; None: all classes at once.
+    `per_class`: add the metrics of each class.
     """
     products = _below(tensors, "head/product")
     groups = groups or {"all": slice(None)}
@@ -76,7 +76,7 @@ def network_rows(
 
 
 def layer_statistics(tensors: Statistics, order: list[str]) -> dict[tuple[str, str, str], Statistics]:
-    """Statistics of every layer, by split, bn_mode and layer: those of `order` first (a file sorts them by name)."""
+    """Statistics of every layer, by (split, bn_mode, layer); layers in `order` come first, as files sort by name."""
     parts = (name.split("/") for name in tensors if name.endswith("/coordinates"))
     keys = {(split, bn_mode, layer) for split, bn_mode, layer, *_ in parts}
     depth = {layer: number for number, layer in enumerate(order)}
@@ -90,7 +90,7 @@ def classifier_rows(weight: np.ndarray) -> Iterator[Row]:
 
 
 def classifier_group_rows(weight: np.ndarray, groups: Groups) -> Iterator[Row]:
-    """Geometry of groups of classes of the classifier (K, d)."""
+    """Geometry of the classifier's rows (K, d) in each group of classes."""
     for name, group in groups.items():
         at, given = At("-", "classifier", "-", name), {"rows": weight[group]}
         if name != "all" and len(weight[group]) > 1:
@@ -99,14 +99,14 @@ def classifier_group_rows(weight: np.ndarray, groups: Groups) -> Iterator[Row]:
 
 
 def product_rows(product: np.ndarray) -> Iterator[Row]:
-    """Geometry of the linear map (K, d) from the features to the logits: of a single classifier, the classifier's."""
+    """Geometry of the head's linear map (K, d) from features to logits; a one-layer head's map is its classifier."""
     yield from At("-", "head", "-").rows(entries.LINEAR_MAP, {"rows": product})
 
 
 def layer_rows(found: Statistics, at: At) -> Iterator[Row]:
     """Variability of a layer, and the geometry of its class means."""
     yield from at.rows(entries.VARIABILITY, found)
-    coordinates = found["coordinates"]  # whose origin is the mean of the class means
+    coordinates = found["coordinates"]  # the origin is the mean of the class means
     yield from at.rows(entries.CENTRED, {"rows": coordinates})
     sample_centred = coordinates - global_mean(coordinates, found["count"])
     yield from at.rows(entries.GEOMETRY | entries.SHAPE, {"rows": sample_centred})
@@ -124,8 +124,8 @@ def group_rows(found: Statistics, groups: Groups, at: At) -> Iterator[Row]:
 
 
 def layer_class_rows(found: Statistics, weights: np.ndarray | None, at: At) -> Iterator[Row]:
-    """What there is of each class of a layer; with the weights (K, d) behind it, if its class means are known."""
-    # Coordinates are means, turned: their norms are the same.
+    """Metrics of each class of a layer; the cosine needs the weights (K, d) behind the layer, and its class means."""
+    # Coordinates are the class means, centred and rotated: rotation keeps norms.
     given = {
         "centred": found["coordinates"] - global_mean(found["coordinates"], found["count"]),
         "trace": found["trace"],
@@ -137,7 +137,7 @@ def layer_class_rows(found: Statistics, weights: np.ndarray | None, at: At) -> I
 
 
 def duality_rows(found: Statistics, weights: np.ndarray, at: At) -> Iterator[Row]:
-    """Weights (K, d) behind a layer against its class means."""
+    """Duality of the weights (K, d) behind a layer and the layer's class means."""
     means, count = found["mean"], found["count"]
     present = means[count > 0]
     given = {
@@ -151,14 +151,14 @@ def duality_rows(found: Statistics, weights: np.ndarray, at: At) -> Iterator[Row
 
 
 def bias_rows(found: Statistics, product: np.ndarray, bias: np.ndarray, at: At) -> Iterator[Row]:
-    """Whether the bias undoes what the sample mean of the features gives."""
+    """NC4: whether the bias cancels the logits of the features' sample mean."""
     given = {"weights": product, "bias": bias, "mean": global_mean(found["mean"], found["count"])}
     return at.rows(entries.BIAS, given)
 
 
 def optimum_rows(found: Statistics, product: np.ndarray, recipe: Recipe, at: At) -> Iterator[Row]:
-    """Distances of a deep linear head from its optimum, at the decays of the objective that was trained, and as the
-    reference code takes them (Dang et al. 2023).
+    """Distances of a deep linear head from its optimum: at the decays of the trained objective, and (metrics *_code) at
+    the decays that the code of Dang et al. 2023 uses.
     """
     protocol, num_classes = recipe.protocol, len(product)
     factor = LOSSES[protocol.loss].theory_factor
@@ -172,7 +172,7 @@ def optimum_rows(found: Statistics, product: np.ndarray, recipe: Recipe, at: At)
             yield Row(*at, name, np.nan, "the head has a bias: this is the optimum of one without")
         return
     layers = options.linear_layers
-    # The features are penalised batch by batch: the objective is that of as many samples as a batch has.
+    # Features are penalised batch by batch, so the objective is the theory's with N = batch size.
     samples = count * min(1.0, protocol.batch_size / count.sum())
     for metrics, scale in ((entries.OPTIMUM, factor(num_classes)), (entries.OPTIMUM_AS_CODED, 1.0)):
         decays = protocol.weight_decay * scale, protocol.feature_decay * scale
@@ -181,13 +181,13 @@ def optimum_rows(found: Statistics, product: np.ndarray, recipe: Recipe, at: At)
 
 
 def decay_rows(metrics: Mapping[str, Metric], fuzziness: list[float], middle: int, at: At) -> Iterator[Row]:
-    """The law of data separation over layers, in order: as one line, and as two that meet at the layer `middle`."""
+    """Decay of D over the layers in order: fitted by one line, and by two lines that share the layer `middle`."""
     given = {"fuzziness": fuzziness, "first": fuzziness[: middle + 1], "second": fuzziness[middle:]}
     return at.rows(metrics, given)
 
 
 def answer_rows(found: Statistics, split: str, groups: Groups, per_class: bool = False) -> Iterator[Row]:
-    """Accuracy and loss, of all classes and of groups, and calibration; accuracy of each class."""
+    """Accuracy and loss of each group, and calibration of all classes; with `per_class`, accuracy of each class."""
     counts = {name: found[name] for name in ("correct", "loss", "count")}
     for name, group in groups.items():
         of_group = {name: counted[group] for name, counted in counts.items()}
@@ -199,7 +199,7 @@ def answer_rows(found: Statistics, split: str, groups: Groups, per_class: bool =
 
 
 def corruption_rows(tensors: Statistics) -> Iterator[Row]:
-    """What became of the train samples whose label was changed."""
+    """Memorization metrics of the train samples whose label was changed."""
     given = {
         **_below(tensors, "train/corruption"),
         "means": tensors["test/eval/features/mean"],

@@ -1,10 +1,10 @@
-"""What a metric raises where it has no value."""
+"""The exception that a metric raises where it has no value."""
 
 import numpy as np
 
 
 class Undefined(ValueError):
-    """The metric has no value here; the message is the reason. In metrics.csv: NaN, and the reason beside it."""
+    """The metric has no value here; the message is the reason. metrics.csv then has NaN and the reason."""
 
 
 def need(condition: bool | np.bool_, reason: str) -> None:
@@ -14,6 +14,6 @@ def need(condition: bool | np.bool_, reason: str) -> None:
 
 
 def need_rows(rows: np.ndarray, least: int = 1) -> None:
-    """Raise Undefined unless rows (K, d) are at least `least`, none of them that of an absent class (NaN)."""
+    """Raise Undefined unless rows (K, d) have K >= `least`, and no row is NaN (an absent class)."""
     need(len(rows) >= least, f"fewer than {least} classes")
     need(not np.isnan(rows).any(), "a class without samples")

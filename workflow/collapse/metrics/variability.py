@@ -1,8 +1,8 @@
 """Within-class variability against the distance between classes, from class statistics.
 
 `coordinates` (K, r): class means in the between-class subspace, NaN for an absent class; `within` (r, r): Sigma_W in
-the same basis; `count` (K,); `trace` (K,): mean squared distance of a class' activations to their mean; `width`: d.
-(collapse.statistics.classes). Each raises Undefined where it has no value.
+the same basis; `count` (K,); `trace` (K,): mean squared distance of a class's activations to their mean; `width`: d.
+(See collapse.statistics.classes.) Each function raises Undefined where it has no value.
 """
 
 import numpy as np
@@ -23,8 +23,8 @@ def between(coordinates: np.ndarray, weights: np.ndarray, centre: np.ndarray | N
 
 
 def trace_ratio(within: np.ndarray, sigma_between: np.ndarray, rank: int) -> float:
-    """Tr(Sigma_W Sigma_B^+), both (r, r). Raises Undefined where Sigma_B has less than the expected rank: its
-    pseudo-inverse then depends on what is called zero (metrics.md, section 5).
+    """Tr(Sigma_W Sigma_B^+), both (r, r). Raises Undefined where Sigma_B has less than the expected `rank`: its
+    pseudo-inverse then depends on which eigenvalues count as zero (metrics.md, section 5).
     """
     need(rank > 0, "fewer than 2 classes")
     need(len(within) >= rank, f"rank lost: class means span {len(within)} dimensions, not {rank}")
@@ -36,7 +36,7 @@ def trace_ratio(within: np.ndarray, sigma_between: np.ndarray, rank: int) -> flo
 
 
 def need_variability(count: np.ndarray) -> None:
-    """Raise Undefined where no class has two samples: what is zero then is not collapsed."""
+    """Raise Undefined where no class has two samples: variability is then zero without collapse."""
     need(bool((count > 1).any()), "one sample a class: nothing varies within")
 
 
@@ -56,14 +56,14 @@ def nc1(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: i
 
 
 def nc1_sum(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int) -> float:
-    """Tr(Sigma_W Sigma_B^+): nc1 without the K, as the code of Papyan et al. 2020 has it."""
+    """Tr(Sigma_W Sigma_B^+): nc1 without the factor 1/K, as in the code of Papyan et al. 2020."""
     return nc1(coordinates, within, count, width) * (count > 0).sum()
 
 
 def separation_fuzziness(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: int) -> float:
     """D = Tr(SS_w SS_b^+), SS_b = (1/n) sum_k n_k (mu_k - mu)(mu_k - mu)^T, mu the sample mean. He & Su 2023.
 
-    K times nc1 where the counts are equal.
+    D = K nc1 where the counts are equal.
     """
     present = count > 0
     sigma_between = between(coordinates[present], count[present] / count.sum())
@@ -78,7 +78,7 @@ def separation_fuzziness_unweighted(
     """D with each class weighted 1/K, centred by the sample mean: He & Su 2023, code for balanced classes.
 
     within (r, r) is (1/K) sum_k (1/n_k) sum_i (h_ki - mu_k)(...)^T, SS_b = (1/K) sum_k (mu_k - mu)(mu_k - mu)^T.
-    `separation_fuzziness` where the counts are equal.
+    Equal to `separation_fuzziness` where the counts are equal.
     """
     present = count > 0
     equal = np.full(present.sum(), 1 / max(1, present.sum()))
@@ -98,7 +98,7 @@ def nc1_trace_ratio(coordinates: np.ndarray, trace: np.ndarray, count: np.ndarra
 
 
 def rank_between(spectrum: np.ndarray) -> float:
-    """Rank of Sigma_B: of its eigenvalues, those that are not zero."""
+    """Rank of Sigma_B: the number of its eigenvalues (in `spectrum`) that are not zero."""
     return float(len(spectrum))
 
 

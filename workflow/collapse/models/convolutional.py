@@ -42,8 +42,8 @@ def vgg(shape: Shape, options: VggOptions | ConvnetOptions, plan: Plan) -> Netwo
 
     torchvision's VGG differs (7x7 pooling, dropout, no batch norm in its head, another initialisation), so this is the
     layer_peeled networks' own layout: conv, batch norm, ReLU; head Linear, batch norm, ReLU (Fang et al. 2021, code).
-    Without dense layers the average over what is left of the image are the features (Dang et al. 2023, code, where one
-    pixel is left). Raises ValueError where the image is too small for the pools.
+    Without dense layers, the features are the average over the remaining pixels (Dang et al. 2023, code, where one
+    pixel remains). Raises ValueError where the image is too small for the pools.
     """
     shrink = 2 ** plan.count("M")
     size = shape.image_size // shrink

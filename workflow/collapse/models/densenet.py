@@ -20,12 +20,12 @@ class PlainLayer(nn.Sequential):
         super().__init__(nn.BatchNorm2d(channels), nn.ReLU(), convolution)
 
     def forward(self, input: list[Tensor]) -> Tensor:
-        """The new channels, from all that the block has so far."""
+        """The new channels, from the concatenation of all channels of the block so far."""
         return super().forward(torch.cat(input, 1))
 
 
 def dense_block(depth: int, channels: int, growth: int, bottleneck: bool) -> nn.Module:
-    """A block of `depth` dense layers, from `channels` channels: torchvision's, but for layers without bottleneck."""
+    """A block of `depth` dense layers on `channels` channels: torchvision's block, or its like without bottlenecks."""
     from torchvision.models.densenet import _DenseBlock  # importing torchvision costs more than torch itself
 
     if bottleneck:

@@ -26,8 +26,8 @@ from collapse.models.shape import Shape
 class NetworkEntry:
     """A network that recipes can name.
 
-    `build` is "module:function" of its builder (shape, options, **design) -> Network, which is imported when a network
-    is built. `multiplications` (shape, options, **design) gives those of its layers (collapse.models.flops).
+    `build` is the "module:function" of its builder (shape, options, **design) -> Network, imported when a network is
+    built. `multiplications` (shape, options, **design) counts its layers' multiplications (collapse.models.flops).
     """
 
     title: str
@@ -47,7 +47,7 @@ def vgg(title: str, *plan: int | Literal["M"], options: type[NetworkOptions] = V
 
 
 def resnet(title: str, block: str, *blocks: int) -> NetworkEntry:
-    """A ResNet of stages of so many blocks of torchvision's."""
+    """A ResNet of torchvision's `block`; `blocks` says how many each stage has."""
     design = {"block": block, "blocks": blocks}
     return NetworkEntry(title, ResnetOptions, "collapse.models.resnet:resnet", flops.resnet, design)
 
@@ -55,9 +55,9 @@ def resnet(title: str, block: str, *blocks: int) -> NetworkEntry:
 def densenet(
     title: str, *blocks: int, growth: int, channels: int, bottleneck: bool = True, stem_norm: bool = False
 ) -> NetworkEntry:
-    """A DenseNet: dense layers in each block, channels a layer adds, channels of the stem (Huang et al. 2017).
+    """A DenseNet (Huang et al. 2017) with `blocks` dense layers in each block, which add `growth` channels each.
 
-    `bottleneck`: DenseNet-BC, with a 1x1 convolution in each layer, and transitions that halve the channels.
+    `channels`: channels of the stem. `bottleneck`: DenseNet-BC: 1x1 convolutions, and transitions halve the channels.
     `stem_norm`: batch norm and ReLU after the stem's convolution, as the ImageNet networks have.
     """
     design = {
@@ -67,7 +67,7 @@ def densenet(
 
 
 def tiled(title: str, times: int, plan: Plan, pool: tuple[int, int, int]) -> NetworkEntry:
-    """5x5 convolutions on `times` times the channels; kernel, stride and padding of a max-pool."""
+    """5x5 convolutions on `times` times the channels. `pool`: kernel, stride and padding of a max-pool."""
     design = {"times": times, "plan": plan, "pool": pool}
     return NetworkEntry(title, TiledOptions, "collapse.models.tiled:tiled", flops.tiled, design)
 
@@ -75,7 +75,7 @@ def tiled(title: str, times: int, plan: Plan, pool: tuple[int, int, int]) -> Net
 # Simonyan & Zisserman 2015, Table 1.
 VGG13: Plan = (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 ALEXNET: Plan = (64, "M", 192, "M", 384, 256, 256, "M")
-# Kernels of the residual blocks on tiled images (He & Su 2023, code): a bottleneck is as wide inside as outside.
+# Kernel sizes of the residual blocks on tiled images (He & Su 2023, code); no block narrows its channels.
 BASIC, BOTTLENECK = (3, 3), (5, 5, 5)
 BLOCKS = {"basic": (BASIC,) * 4, "bottleneck": (BOTTLENECK,) * 4, "mixed": (BOTTLENECK,) * 2 + (BASIC,) * 2}
 

@@ -1,7 +1,7 @@
-"""What a training step costs, from a network's options alone: the workflow plans without torch.
+"""FLOPs of a training step, from a network's options alone: the workflow plans without torch.
 
-A function here mirrors the builder of the same name: (shape, options, **design) -> the multiplications of an image's
-forward pass in each convolution and dense layer, in order, with the name of the layer of the Network that holds it.
+Each function mirrors the builder of the same name: (shape, options, **design) -> for each convolution and dense layer,
+in order, the name of the Network's layer that holds it, and its multiplications in the forward pass of one image.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ Plan = Sequence[int | Literal["M"]]  # a number is a same-size convolution with 
 def training_flops(products: Products, options: NetworkOptions) -> float:
     """FLOPs of a training step on one image: forward, gradient of the weights, gradient of each layer's input.
 
-    What is frozen has no gradient of its weights; up to the first layer that trains, no input has one.
+    Frozen layers need no gradient of their weights; layers up to the first trained one need no gradient of their input.
     """
     frozen = {*options.frozen, *(["classifier"] if options.classifier != "learned" else [])}
     trained = [layer not in frozen for layer, _ in products]
@@ -36,7 +36,7 @@ def training_flops(products: Products, options: NetworkOptions) -> float:
 
 
 def with_head(products: Iterable[tuple[str, int]], width: int, shape: Shape, options: NetworkOptions) -> Products:
-    """The products of a backbone that ends in features of that width, then those of its linear head."""
+    """The products of a backbone, then the products of the linear head on features of `width` dimensions."""
     linear = [(f"linear{i}", width**2) for i in range(1, options.linear_layers)]
     return [*products, *linear, ("classifier", width * shape.num_classes)]
 
@@ -58,7 +58,7 @@ def dense(widths: Sequence[int]) -> Products:
 
 
 def vgg(shape: Shape, options: VggOptions | ConvnetOptions, plan: Plan) -> Products:
-    """VGG, and whatever else is 3x3 convolutions, 2x2 pools and dense layers."""
+    """VGG, or any network of 3x3 convolutions, 2x2 pools and dense layers."""
     products, channels, size = convolutions(shape.channels, shape.image_size, plan)
     hidden = options.dense_widths
     products += dense([channels * size**2, *hidden])
@@ -74,7 +74,7 @@ def tiled(shape: Shape, options: TiledOptions, times: int, plan: Plan, pool: tup
 def convolutions(
     channels: int, size: int, plan: Plan, kernel: int = 3, pool: tuple[int, int, int] = (2, 2, 0)
 ) -> tuple[Products, int, int]:
-    """conv1, conv2, ... of `plan`, and the channels and the side of their output."""
+    """Products of conv1, conv2, ... of `plan`, and the channels and side of the last output."""
     products: Products = []
     for step in plan:
         if step == "M":
@@ -86,7 +86,7 @@ def convolutions(
 
 
 def output_size(size: int, kernel: int, stride: int, padding: int) -> int:
-    """Side of what a convolution or a pool makes of images of that side."""
+    """Side of the output of a convolution or pool on images of side `size`."""
     return (size + 2 * padding - kernel) // stride + 1
 
 
@@ -116,7 +116,7 @@ def resnet(shape: Shape, options: ResnetOptions, block: str, blocks: Sequence[in
 
 
 def residual(channels: int, planes: int, width: int, size: int, stride: int, expansion: int) -> tuple[int, int]:
-    """A basic block (expansion 1) or a bottleneck with its projection, if it has one, and the side of its output."""
+    """Multiplications of a basic block (expansion 1) or bottleneck, with any projection; and its output's side."""
     after = output_size(size, 3, stride, 1)
     projection = 0 if (stride, channels) == (1, width) else channels * width * after**2
     if expansion == 1:
@@ -134,7 +134,7 @@ def densenet(
     bottleneck: bool,
     stem_norm: bool,
 ) -> Products:
-    """DenseNet, with torchvision's bottlenecks of four times the growth. A batch norm multiplies next to nothing."""
+    """DenseNet, with torchvision's bottlenecks of 4 * growth channels. Multiplications of batch norms are neglected."""
     products, size = stem(shape.channels, shape.image_size, channels, options.stem)
     for i, depth in enumerate(blocks, start=1):
         for _ in range(depth):

@@ -1,4 +1,4 @@
-"""The end of every network: the features' batch norm, the linear head, the classifier; and what concerns all layers."""
+"""The end of every network: the features' batch norm, the linear head, the classifier; and the initialisers."""
 
 from collections.abc import Mapping, Sequence
 from pkgutil import resolve_name
@@ -21,8 +21,8 @@ def with_head(
 ) -> Network:
     """The network whose backbone `layers` end in features (n, width).
 
-    Added: feature_norm, a batch norm (Dang et al. 2023, code); linear1, ..., linear{M-1}, bias-free (width x width);
-    the classifier. `measured` names measured layers of the backbone (None: all); those added are measured too.
+    Layers added: feature_norm, a batch norm (Dang et al. 2023, code); linear1, ..., linear{M-1}, bias-free (width x
+    width); the classifier. `measured` names the backbone's measured layers (None: all); added layers are measured too.
     Raises ValueError for a frozen layer that does not exist and for a simplex of more classes than feature dimensions.
     """
     backbone, layers = tuple(layers), dict(layers)
@@ -55,19 +55,19 @@ def simplex(num_classes: int, width: int) -> Tensor:
 
 
 def default(network: Network) -> None:
-    """What PyTorch drew as it made the layers."""
+    """Keep the weights that PyTorch drew when it made the layers."""
 
 
 def orthogonal(network: Network) -> None:
-    """Linear head and classifier orthogonal, with gain 1 (Dang et al. 2023, code). mlp sees to its hidden layers."""
+    """Linear head and classifier orthogonal, gain 1 (Dang et al. 2023, code). mlp initialises its hidden layers."""
     for weight in network.head_weights():
         nn.init.orthogonal_(weight)
 
 
 def he(network: Network) -> None:
-    """Normal weights, gain √2: convolutions by fan out, dense layers by fan in; biases zero; the linear head stays.
+    """Normal weights, gain √2: convolutions by fan out, dense layers by fan in; zero biases. The head is not changed.
 
-    For ResNet it is torchvision's initialisation, which Zhu et al. 2021 and Papyan et al. 2020 use.
+    For ResNet this is torchvision's initialisation, which Zhu et al. 2021 and Papyan et al. 2020 use.
     """
     for name, layer in network.layers.items():
         for module in layer.modules():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Initialiser:
-    """How initial weights are drawn. `function`, a "module:function", sets those of a Network that PyTorch has made."""
+    """How initial weights are drawn. `function`, a "module:function", sets the weights of a newly made Network."""
 
     title: str
     meaning: str

@@ -24,7 +24,7 @@ class Channel(nn.Module):
 
 
 def dense(width_in: int, width_out: int, options: MlpOptions | None = None) -> nn.Sequential:
-    """Linear (with bias), batch norm, ReLU; as `options` say, without one of the latter, or with the two exchanged."""
+    """Linear (with bias), batch norm, ReLU; `options` can leave out batch norm or ReLU, or exchange the two."""
     options = options or MlpOptions()
     norm = [BatchNorm1d(width_out)] if options.batch_norm else []
     activation = [nn.ReLU(inplace=True)] if options.activation == "relu" else []

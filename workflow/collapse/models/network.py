@@ -1,4 +1,4 @@
-"""What the rest of the library needs to know of a network: its logits, its layers by name, its classifier."""
+"""The interface of every network: its logits, its layers by name, its classifier."""
 
 from collections.abc import Iterable, Sequence
 from pkgutil import resolve_name
@@ -16,9 +16,9 @@ class Network(nn.Module):
     """A stack of named layers and a linear classifier on the last one's output.
 
     `features_layer` names the layer whose output is H, the backbone's features: the last before the linear head.
-    `measured` names the layers whose activations a paper measures, in order. A layer named linear1, linear2, ... is
-    part of a linear head. `fixed_classifier`: the classifier's weight never trains. A layer may have measured layers
-    inside: its `inside` maps their names to its submodules (tiled.Residual).
+    `measured` names the layers whose activations a paper measures, in order. Layers named linear1, linear2, ... belong
+    to the linear head. `fixed_classifier`: the classifier's weight never trains. A layer may hold measured layers: its
+    attribute `inside` maps their names to its submodules (tiled.Residual).
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class Network(nn.Module):
 
     @property
     def measured_inside(self) -> tuple[str, ...]:
-        """`measured`, with the layers inside each (name.inner) before it."""
+        """Names in `measured`; before each name, the layers inside that layer, called name.inner."""
         inside = ((*(f"{name}.{inner}" for inner in _inside(self.layers[name])), name) for name in self.measured)
         return tuple(name for names in inside for name in names)
 
     def module_names(self) -> dict[str, str]:
-        """Each layer's name as in named_modules(), in order; layers inside a layer, called name.inner, before it."""
+        """Map layers' names to names in named_modules(), in order; before a layer, the layers inside, as name.inner."""
         names = {}
         for name, layer in self.layers.items():
             names |= {f"{name}.{inner}": f"layers.{name}.{module}" for inner, module in _inside(layer).items()}
@@ -53,9 +53,9 @@ class Network(nn.Module):
         return names
 
     def freeze(self, names: Iterable[str]) -> None:
-        """Train no parameter of the layers `names` ("classifier" is one), and every other; names replace earlier ones.
+        """Freeze the parameters of exactly the layers `names` ("classifier" may be one); all others train again.
 
-        Batch norms of a frozen layer still follow the batches: their statistics are no parameters. Raises ValueError.
+        Batch norms of a frozen layer still update their running statistics. Raises ValueError for an unknown name.
         """
         parts, names = {**self.layers, "classifier": self.classifier}, tuple(names)
         for name in names:
@@ -79,7 +79,7 @@ class Network(nn.Module):
         return self.classifier(features)
 
     def head_weights(self) -> list[Tensor]:
-        """W_1, ..., W_M of the linear head, the classifier's last."""
+        """Weights W_1, ..., W_M of the linear head; W_M is the classifier's."""
         return [*(layer.get_parameter("weight") for layer in self._linear), self.classifier.weight]
 
     def forward(self, images: Tensor) -> Tensor:
@@ -92,9 +92,9 @@ def _inside(layer: nn.Module) -> dict[str, str]:
 
 
 def build(name: str, shape: Shape, options: NetworkOptions, seed: int) -> Network:
-    """The network of that name, its initial weights drawn from `seed` alone, on the CPU.
+    """The network of that name, on the CPU; its initial weights depend on `seed` alone.
 
-    `options` are of the class that the network's entry names. Raises ValueError where they do not fit the shape.
+    `options` must have the class that the network's entry names. Raises ValueError where options do not fit the shape.
     """
     entry = NETWORKS[check_choice("network", name, NETWORKS)]
     builder = resolve_name(entry.build)

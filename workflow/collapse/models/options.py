@@ -11,7 +11,7 @@ FeatureDim = PositiveInt | Literal["num_classes"] | None
 
 
 class NetworkOptions(ConfigModel):
-    """What every network can vary: the end of the network, its initial weights, what is not trained."""
+    """Options that every network has: the end of the network, its initial weights, its frozen layers."""
 
     feature_batch_norm: bool = Field(
         default=False, description="a batch norm, after the backbone, whose output is the features H (Dang et al. 2023)"
@@ -36,7 +36,7 @@ class NetworkOptions(ConfigModel):
         return classifier
 
     def declared_width(self, num_classes: int) -> int | None:
-        """Dimension of the features where the options set it; None where the network does."""
+        """Dimension of the features where the options set it; None where the network's design sets it."""
         chosen = getattr(self, "feature_dim", None)
         return num_classes if chosen == "num_classes" else chosen
 
@@ -99,7 +99,7 @@ class MlpOptions(NetworkOptions):
         return (self.width,) * (self.layers - 1) if self.hidden is None else self.hidden
 
     def declared_width(self, num_classes: int) -> int | None:
-        """Dimension of the features; None where it is that of the images."""
+        """Dimension of the features; None where the features are the flattened images."""
         return super().declared_width(num_classes) or (self.widths()[-1] if self.widths() else None)
 
 

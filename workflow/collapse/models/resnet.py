@@ -19,19 +19,19 @@ def stem(channels: int, width: int, kind: str) -> nn.Sequential:
 
 
 def projection(channels: int, width: int, stride: int = 1) -> nn.Sequential:
-    """The shortcut of a block that changes the shape: 1x1 convolution, batch norm."""
+    """The shortcut of a block whose output has another shape than its input: 1x1 convolution, batch norm."""
     return nn.Sequential(nn.Conv2d(channels, width, 1, stride, bias=False), nn.BatchNorm2d(width))
 
 
 def stage(block: type, channels: int, planes: int, blocks: int, stride: int) -> nn.Sequential:
-    """`blocks` residual blocks, the first from `channels` channels with that stride."""
+    """`blocks` residual blocks; the first takes `channels` channels and has stride `stride`."""
     width = planes * block.expansion
     shortcut = None if (stride, channels) == (1, width) else projection(channels, width, stride)
     return nn.Sequential(block(channels, planes, stride, shortcut), *(block(width, planes) for _ in range(1, blocks)))
 
 
 def narrow(block: nn.Module, width: int) -> None:
-    """Let a block with identity shortcut end in `width` channels: narrower last convolution, projection shortcut."""
+    """Make a block with identity shortcut end in `width` channels, by a narrower last convolution and a projection."""
     last = "3" if hasattr(block, "conv3") else "2"
     first = next(child for child in block.children() if isinstance(child, nn.Conv2d))
     convolution = getattr(block, f"conv{last}")

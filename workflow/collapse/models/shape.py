@@ -1,4 +1,4 @@
-"""What a network is built for."""
+"""Shape of the data that a network is built for."""
 
 from dataclasses import dataclass
 
@@ -13,5 +13,5 @@ class Shape:
 
     @property
     def pixels(self) -> int:
-        """Values of an image."""
+        """Number of values in an image."""
         return self.channels * self.image_size**2

@@ -28,9 +28,9 @@ class Tile(nn.Module):
 def tiled(shape: Shape, options: TiledOptions, times: int, plan: Plan, pool: tuple[int, int, int]) -> Network:
     """5x5 convolutions and max-pools as in `plan` on `times` times the channels, then dense layers 4096, 4096.
 
-    AlexNet, modified: 5 convolutions, pools 3x3 of stride 2, 8 measured layers; VGG13, modified: 10 convolutions, pools
-    2x2, 13 measured layers. Measured: the tiled image, each convolution after its ReLU and before any pool, each dense
-    layer. Raises ValueError where the image is too small for the pools.
+    Modified AlexNet: 5 convolutions, 3x3 pools of stride 2, 8 measured layers. Modified VGG13: 10 convolutions, 2x2
+    pools, 13 measured layers. Measured: the tiled image, each convolution after its ReLU and before any pool, each
+    dense layer. Raises ValueError where the image is too small for the pools.
     """
     size = shape.image_size
     for _ in range(plan.count("M")):
@@ -50,9 +50,9 @@ def tiled(shape: Shape, options: TiledOptions, times: int, plan: Plan, pool: tup
 class Residual(nn.Module):
     """Residual block with identity shortcut: convolutions without bias, each with batch norm and ReLU.
 
-    The shortcut is added before the last ReLU, whose output is the last convolution's activation and the block's own;
-    `flat`: (n, channels * side * side), for the linear head. `inside`: the other convolutions' modules, by the name of
-    their activation.
+    The shortcut is added before the last ReLU, whose output is both the last convolution's activation and the block's.
+    `flat`: flatten the output to (n, channels * side * side), for the linear head. `inside`: maps the names of the
+    other convolutions' activations to modules.
     """
 
     def __init__(self, channels: int, kernels: Sequence[int], flat: bool = False):
@@ -77,10 +77,10 @@ class Residual(nn.Module):
 def gresnet(shape: Shape, options: GresnetOptions, tiles: int, kernels: dict[str, Sequence[Sequence[int]]]) -> Network:
     """Residual blocks on `tiles` times the channels, all at the image's size, then the classifier on the flat image.
 
-    `kernels` of each block's convolutions, by the name of the blocks.
+    `kernels`: for each kind of network, the kernel sizes of its blocks' convolutions.
 
     Measured: the tiled image and each block (5 layers); `measured_inside` adds the blocks' other convolutions (basic 9,
-    bottleneck 13, mixed 11). Mixed is the code's ResNetMixV2, the others its GResNet, for images of one channel.
+    bottleneck 13, mixed 11). In the code, mixed is ResNetMixV2, the others GResNet, for images of one channel.
     """
     channels = tiles * shape.channels
     kinds = kernels[options.block]

@@ -1,4 +1,4 @@
-"""What a user's loader gives, as inputs, labels (n,) and a checksum; or one clear ValueError."""
+"""Batches of a user's loader, as inputs, labels (n,) and a checksum; a ValueError names what does not fit."""
 
 import sys
 import time
@@ -13,13 +13,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from collapse.statistics.classes import CHUNK_BYTES
 
-LABELS = ("labels", "label", "targets", "target", "y")  # what a dict's labels may be called
+LABELS = ("labels", "label", "targets", "target", "y")  # keys under which a dict may hold its labels
 EVERY = 10.0  # seconds between the lines of a long sweep
 WANTED = "batches (inputs, labels) are wanted, as of a DataLoader"
 
 
 def check_loader(name: str, loader: Any) -> None:
-    """Raise ValueError unless a loader can be run through again and again."""
+    """Raise ValueError unless a loader gives batches and can be swept more than once."""
     if isinstance(loader, Dataset) and not isinstance(loader, DataLoader):
         raise ValueError(f"{name} is a Dataset ({type(loader).__name__}): give DataLoader({name}, batch_size=...)")
     if not isinstance(loader, Iterable):
@@ -48,7 +48,7 @@ def with_progress(name: str, loader: Iterable, progress: bool) -> Iterator[Any]:
 def split_batch(name: str, batch: Any) -> tuple[Any, Any]:
     """Inputs and labels of a batch (inputs, labels, ...), or of a dict with labels; raises ValueError.
 
-    Inputs as recorder.call takes them: what is left of a dict are keywords, but a single one is the only argument.
+    Inputs have the form of recorder.call: the other keys of a dict become keywords; one other key, the only argument.
     """
     if isinstance(batch, Mapping):
         found = [key for key in LABELS if key in batch]
@@ -62,7 +62,7 @@ def split_batch(name: str, batch: Any) -> tuple[Any, Any]:
 
 
 def unlabelled(inputs: Any) -> Any:
-    """Inputs as recorder.call takes them."""
+    """Inputs without labels, in the form of recorder.call."""
     if isinstance(inputs, Mapping):
         return dict(inputs) if len(inputs) != 1 else next(iter(inputs.values()))
     if isinstance(inputs, list):
@@ -71,7 +71,7 @@ def unlabelled(inputs: Any) -> Any:
 
 
 def inputs_alone(name: str, batch: Any) -> Any:
-    """Inputs of a batch of which labels, if there are any, do not matter."""
+    """Inputs of a batch; its labels, if it has any, are ignored."""
     if isinstance(batch, Mapping):
         return unlabelled({key: value for key, value in batch.items() if key not in LABELS})
     if isinstance(batch, tuple | list):
@@ -82,9 +82,9 @@ def inputs_alone(name: str, batch: Any) -> Any:
 
 
 def class_labels(name: str, labels: Any, num_classes: int | None = None, ignored: int | None = None) -> Tensor:
-    """Labels as int64 (n,), of a tensor, array or list: (n,), (n, 1), or one-hot (n, K). Raises ValueError.
+    """Labels as int64 (n,), from a tensor, array or list: (n,), (n, 1), or one-hot (n, K). Raises ValueError.
 
-    num_classes: labels are below it; None: whatever they are. ignored: a label that is let through.
+    num_classes: labels have to be below it; None: no bound. ignored: a label that is allowed in any case.
     """
     whose = f"labels of {name}" if name else "labels"
     try:
@@ -120,7 +120,7 @@ def _from_one_hot(whose: str, rows: Tensor) -> Tensor:
 
 
 def to_device(inputs: Any, device: torch.device, dtype: torch.dtype | None = None) -> Any:
-    """Inputs on a device, arrays made tensors; floating ones as `dtype`, if that is given."""
+    """Inputs as tensors on a device; floating-point inputs are converted to `dtype`, if it is given."""
     if isinstance(inputs, Mapping):
         return {key: to_device(value, device, dtype) for key, value in inputs.items()}
     if isinstance(inputs, tuple):
@@ -132,7 +132,7 @@ def to_device(inputs: Any, device: torch.device, dtype: torch.dtype | None = Non
 
 
 def one_more(inputs: Any, count: int) -> Any:
-    """Inputs of `count` samples with the first once more at the end; what is no row a sample stays as it is."""
+    """Inputs of `count` samples with the first sample repeated at the end; parts of another length are not changed."""
     if isinstance(inputs, Mapping):
         return {key: one_more(value, count) for key, value in inputs.items()}
     if isinstance(inputs, tuple):
@@ -143,7 +143,7 @@ def one_more(inputs: Any, count: int) -> Any:
 
 
 def checksum(inputs: Any, labels: Tensor) -> int:
-    """A number of what samples a batch has, whatever their order: sums over batches are those of their union."""
+    """A hash of a batch's samples that ignores their order. It is a sum over samples, so batches can be added."""
     total = labels.to(torch.int64)
     parts = inputs.values() if isinstance(inputs, Mapping) else inputs if isinstance(inputs, tuple) else (inputs,)
     for number, part in enumerate(parts):
@@ -156,7 +156,7 @@ def checksum(inputs: Any, labels: Tensor) -> int:
 
 
 def _hashes(tensor: Tensor) -> Tensor:
-    """A 64-bit number of each sample's bytes, (n,)."""
+    """A 64-bit hash of each sample's bytes, (n,)."""
     flat = tensor.detach().reshape(len(tensor), -1)
     flat = torch.view_as_real(flat).flatten(1) if flat.is_complex() else flat
     if flat.is_floating_point():  # by its bits
@@ -169,13 +169,13 @@ def _hashes(tensor: Tensor) -> Tensor:
 
 
 def _mixed(numbers: Tensor) -> Tensor:
-    """Numbers (n,) stirred, so that sums of them tell what pairs with what: overflow wraps, as meant."""
+    """Mix the bits of numbers (n,), so that sums of them detect swapped pairs. Overflow wraps, as intended."""
     numbers = (numbers ^ (numbers >> 30)) * -0x40A7B892E31B1A47
     return (numbers ^ (numbers >> 27)) * -0x6B2FB644ECCEEE15
 
 
 def _from_numpy(value: Any) -> Any:
-    """An array as a tensor; anything else as it is. Torch warns of arrays that it must not write to."""
+    """An array as a tensor; anything else as it is. Read-only arrays are copied: torch warns of them."""
     if not isinstance(value, np.ndarray) or value.dtype == object:
         return value
     return torch.from_numpy(value if value.flags.writeable else value.copy())

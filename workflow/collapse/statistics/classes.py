@@ -16,15 +16,15 @@ from torch import Tensor
 RANK_TOLERANCE = 1e-10
 # Differences of means below this fraction of the means themselves are rounding: the means are equal.
 EQUAL_TOLERANCE = 1e-12
-# Between these powers of two no float32 overflows, or loses digits, by being squared (squares of deviations that are a
-# millionth of the activations themselves, and sums of a million, included).
+# Activations between these powers of two can be squared in float32 without overflow or lost digits, also deviations of
+# a millionth of the activations, and sums of a million squares.
 ORDINARY = (-20, 20)
-# What is worked on at once: little enough to stay in a core's cache.
+# Bytes that are worked on at once: few enough to stay in a core's cache.
 CHUNK_BYTES = 2**20
 
 
 def chunks(activations: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Parts of activations (n, ...) as (rows, d), in float64 where they are, else float32, and of labels (n,)."""
+    """Parts of activations (n, ...), as (rows, d), and of labels (n,). float64 stays; other types become float32."""
     activations = activations.flatten(1)
     dtype = torch.promote_types(activations.dtype, torch.float32)
     size = max(1, CHUNK_BYTES // max(1, activations.shape[1] * dtype.itemsize))
@@ -33,9 +33,9 @@ def chunks(activations: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor
 
 
 class Moments:
-    """Counts (K,) and sums (K, d) of activations by class, and the largest of their sizes, a scalar.
+    """Counts (K,) and sums (K, d) of activations by class, and the largest absolute activation, a scalar.
 
-    Additive: shards are measured apart, and merged.
+    Additive: shards can be measured apart, and merged.
     """
 
     def __init__(self, num_classes: int, width: int, device: torch.device | str = "cpu"):
@@ -53,7 +53,7 @@ class Moments:
                 self.largest = torch.maximum(self.largest, torch.maximum(-low, high).double())
 
     def merge(self, other: "Moments") -> None:
-        """Take in what another shard has seen."""
+        """Add the counts and sums of another shard."""
         self.count += other.count.to(self.count.device)
         self.total += other.total.to(self.total.device)
         self.largest = torch.maximum(self.largest, other.largest.to(self.largest.device))
@@ -68,10 +68,10 @@ class Subspace:
     """The span of the differences of class means (K, d): at most K - 1 directions.
 
     `spectrum` (r,) holds the non-zero eigenvalues of Sigma_B = (1/K) sum_c (mu_c - mu)(mu_c - mu)^T over the classes
-    present, mu being the mean of their means; `basis` (d, r) its eigenvectors; `coordinates` (K, r) the class means in
-    it, measured from mu, NaN for an absent class. Sigma_B shares its eigenvalues with a K x K Gram matrix.
-    `centres` (K, d), the means as `dtype` can hold them, is what activations are measured from. `scale` is a power of
-    two by which deviations are multiplied before they are squared: 1 unless the `largest` activation is extraordinary.
+    present, mu the mean of their means; `basis` (d, r) its eigenvectors; `coordinates` (K, r) the class means minus mu
+    in that basis, NaN for an absent class. Sigma_B shares its eigenvalues with a K x K Gram matrix.
+    `centres` (K, d): the means rounded to `dtype`, from which deviations of activations are measured. `scale`: a power
+    of two that multiplies deviations before they are squared; 1 unless the `largest` activation is outside ORDINARY.
     """
 
     def __init__(self, mean: Tensor, count: Tensor, dtype: torch.dtype, largest: Tensor | float = 1.0):
@@ -85,14 +85,14 @@ class Subspace:
         largest = eigenvalues[-1] if len(eigenvalues) else torch.zeros((), device=mean.device)
         kept = eigenvalues > torch.maximum(RANK_TOLERANCE * largest, (EQUAL_TOLERANCE * scale) ** 2)
         self.spectrum = eigenvalues[kept]
-        scaled = vectors[:, kept] * (len(means) * self.spectrum).sqrt()  # (K, r), the coordinates of those present
+        scaled = vectors[:, kept] * (len(means) * self.spectrum).sqrt()  # (K, r), coordinates of the classes present
         self.coordinates = torch.full((len(mean), len(self.spectrum)), torch.nan, dtype=mean.dtype, device=mean.device)
         self.coordinates[present] = scaled
         self.mean, self.count, self.scale = mean, count, power_of_two(float(largest))
         self.centres = torch.where(present[:, None], mean, centre).to(dtype)
-        # A direction a column, in this order in memory: products with it take two thirds of the time on a CPU.
+        # Each column is a direction; in this memory order, products with the basis take a third less time on a CPU.
         self.basis = (centred.T @ (vectors[:, kept] / (len(means) * self.spectrum).sqrt())).to(dtype)
-        # As nearest() needs them: a class mean a column, and |mu_i - mu_j|^2 / 2 (K, K), infinite for an absent j.
+        # For nearest(): class means as columns (r, K), and |mu_i - mu_j|^2 / 2 (K, K), infinite for an absent class j.
         places = torch.where(present[:, None], self.coordinates, 0.0) * self.scale
         apart = torch.cdist(places, places, compute_mode="donot_use_mm_for_euclid_dist").square() / 2
         self._places, self._apart = places.T.to(dtype), apart.masked_fill(~present, torch.inf).to(dtype)
@@ -107,7 +107,7 @@ class Subspace:
 
 
 def power_of_two(largest: float) -> float:
-    """What brings activations up to `largest` near 1: exact in any floating type, and 1 where they are ordinary."""
+    """Power of two that scales activations up to `largest` to near 1, without rounding; 1 if they are in ORDINARY."""
     exponent = math.frexp(largest)[1] if 0 < largest < math.inf else 0
     low, high = ORDINARY
     return 1.0 if low <= exponent <= high else 2.0 ** -max(-126, min(exponent, 126))
@@ -119,8 +119,8 @@ class Measured:
 
     count (K,); mean (K, d); coordinates (K, r); spectrum (r,), as in Subspace; trace (K,), mean squared distance of a
     class's activations to their mean; within (r, r), the within-class scatter Sigma_W = (1/n) sum_i (h_i - mu_i)(...)^T
-    in the basis of the subspace; within_unweighted (r, r), the same with each class weighted 1/K, the K present, and
-    not by its samples. NaN for classes without samples. From a `diagonal` Scatter, within is the diagonal (r,) of
+    in the basis of the subspace; within_unweighted (r, r), the same with each of the K classes present weighted 1/K,
+    not by its count. NaN for classes without samples. From a `diagonal` Scatter, within is the diagonal (r,) of
     Sigma_W; trace and within_unweighted are NaN.
     """
 
@@ -134,9 +134,9 @@ class Measured:
 
 
 class Scatter:
-    """Scatter of activations about the class means of a Subspace. Additive: shards are measured apart, and merged.
+    """Scatter of activations about the class means of a Subspace. Additive: shards can be measured apart, and merged.
 
-    `diagonal`: only what NC1 takes, the diagonal of Sigma_W in the basis of the subspace, and no class variances.
+    `diagonal`: compute only the diagonal of Sigma_W in the subspace's basis, which is enough for NC1.
     """
 
     def __init__(self, subspace: Subspace, diagonal: bool = False):
@@ -145,7 +145,7 @@ class Scatter:
         new = subspace.coordinates.new_zeros
         self.squares = new(classes).fill_(torch.nan if diagonal else 0)
         self.second = new(rank) if diagonal else new(rank, rank)
-        # Beside it only where the classes' counts differ: the sum with each class weighted 1/n_c.
+        # Only where class counts differ, a second sum: the scatter with each class weighted 1/n_c.
         present = subspace.count[subspace.count > 0]
         self.uneven = not diagonal and bool((present != present[:1]).any())
         self.second_unweighted = new(rank, rank) if self.uneven else None
@@ -156,7 +156,7 @@ class Scatter:
         found, centres = [], self.subspace.centres
         deviations = None
         for part, label in chunks(activations, labels):
-            # In place: a core writes to memory it has in its cache twice as fast as to new memory.
+            # In place: a core writes twice as fast to memory in its cache as to new memory.
             deviations = torch.empty_like(part) if deviations is None else deviations[: len(part)]
             torch.index_select(centres, 0, label, out=deviations)
             torch.sub(part, deviations, out=deviations)
@@ -175,12 +175,12 @@ class Scatter:
         return torch.cat(found) if nearest else None
 
     def merge(self, other: "Scatter") -> None:
-        """Take in what another shard has seen about the same means."""
+        """Add the sums of another shard, taken about the same means."""
         for name in ("squares", "second", *(["second_unweighted"] if self.uneven else [])):
             getattr(self, name).add_(getattr(other, name).to(self.squares.device))
 
     def finish(self) -> Measured:
-        """The statistics. The centres are rounded means: what that shifted is known, and corrected."""
+        """The statistics, corrected for the rounding of the means to centres."""
         space, unit = self.subspace, self.subspace.scale**-2
         count, rounding = space.count.double(), space.mean - space.centres.double()  # NaN for an absent class
         shift = torch.nan_to_num(rounding) @ space.basis.double()
@@ -195,7 +195,7 @@ class Scatter:
 
 
 def class_statistics(activations: Tensor, labels: Tensor, num_classes: int, diagonal: bool = False) -> Measured:
-    """Statistics of activations (n, ...) in memory with labels (n,): both sweeps. `diagonal` is that of Scatter."""
+    """Statistics of activations (n, ...) in memory with labels (n,), by both sweeps. `diagonal`: as in Scatter."""
     moments = Moments(num_classes, activations[0].numel(), activations.device)
     moments.add(activations, labels)
     dtype = torch.promote_types(activations.dtype, torch.float32)

@@ -1,4 +1,4 @@
-"""Which layer of a network is its classifier: the one whose output is the logits, and linear in its input."""
+"""Find a network's classifier: the layer whose output is the logits, and linear in the layer's input."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ WITHOUT = "measure what needs no classifier with classifier=None, features=<laye
 
 @dataclass
 class Candidate:
-    """One call of a module with a matrix of weights: its input (n, d) and output (n, K), before anything else works."""
+    """One call of a module with a weight matrix: copies of its input (n, d) and output (n, K)."""
 
     name: str
     number: int
@@ -26,32 +26,32 @@ class Candidate:
 
     @property
     def called(self) -> str:
-        """Its name, with the number of the call where there are several."""
+        """The module's name, with the number of the call if there are several."""
         return self.name if self.calls == 1 else f"{self.name}#{self.number}"
 
     @property
     def place(self) -> Place:
-        """Where its output is seen."""
+        """The place of the call's output."""
         return Place(self.name, None if self.calls == 1 else self.number)
 
     def __str__(self) -> str:
-        """As a message names it."""
+        """The candidate in words, for messages."""
         return f"{self.called}, which gives {tuple(self.output.shape)}"
 
 
 def find_classifier(model: nn.Module, run: Callable[[], Any], chosen: str | None = None) -> Candidate:
-    """The classifier of a model, from what it does to a batch: `run` calls the model, and returns what it gives.
+    """The classifier of a model, found by running it: `run` calls the model on a batch and returns the model's output.
 
-    Its output is the model's, or one of the tensors of it: of an object or dict that has them, the logits. Where it is
-    `chosen` by name, its output may also be what the model's output is the softmax or log-softmax of.
-    Raises ValueError, naming the candidates, where no layer does that, or more than one; and for an unknown name.
+    The classifier's output is the `logits` of the model's output if it has them, else one of its tensors. A classifier
+    that is `chosen` by name may also give the logits whose softmax or log-softmax the model returns.
+    Raises ValueError, naming the candidates, where no layer or several layers fit; and for an unknown name.
     """
     modules = {name: module for name, module in model.named_modules(remove_duplicate=False) if _has_matrix(module)}
     if not modules:
         raise ValueError(f"the model has no nn.Linear, so no classifier to measure: {WITHOUT}")
     if chosen is not None:
         parse_place("classifier", chosen, modules)
-    # Under the first of its names alone: a module that has two is called once.
+    # A module with two names is watched under its first name only, as one call would otherwise count twice.
     candidates, output = _watch({name: m for name, m in model.named_modules() if name in modules}, run)
     answers = logits_of(output)
     for answer in answers:
@@ -83,7 +83,7 @@ def find_classifier(model: nn.Module, run: Callable[[], Any], chosen: str | None
 
 
 def logits_of(output: Any) -> list[Tensor]:
-    """What may be the logits, of what a model gave: what is called so, else every tensor of it; raises ValueError."""
+    """Tensors of a model's output that may be the logits: `logits` if it has them, else all. Raises ValueError."""
     named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
     answers = [named] if isinstance(named, Tensor) else tensors_of(output)
     if not answers:
@@ -95,19 +95,19 @@ def logits_of(output: Any) -> list[Tensor]:
 
 
 def is_probability(rows: Tensor) -> bool:
-    """Whether rows (n, K) are all distributions: not negative, of sum 1."""
+    """Whether every row of (n, K) is a distribution: not negative, with sum 1."""
     sums = rows.double().sum(1)
     return bool((rows >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=_epsilon(rows) * rows.shape[1])
 
 
 def is_linear(found: Candidate) -> bool:
-    """Whether the output is weight times input plus bias, to the rounding of what it was computed in."""
+    """Whether the output is weight times input plus bias, up to the rounding of the types it was computed in."""
     weight, bias = matrix(found.module).double(), vector(found.module).double()
     given = found.given.double()
     if given.shape[1] != weight.shape[1] or found.output.shape[1] != len(weight):
         return False
     off = torch.linalg.norm(given @ weight.T + bias - found.output.double())
-    # Inputs and weights were rounded, which adds up like noise; sums are rounded in float32 at worst; then the output.
+    # Rounding errors of inputs, weights and output add up like noise; sums are rounded in float32 at worst.
     low = max(_epsilon(found.output), _epsilon(found.given), _epsilon(_weight(found.module)))
     rounded = 4 * low * torch.linalg.norm((given.square() @ weight.square().T + bias.square()).sqrt())
     summed = 8 * torch.finfo(torch.float32).eps * torch.linalg.norm(given.abs() @ weight.abs().T + bias.abs())
@@ -131,12 +131,12 @@ def _weight(module: nn.Module) -> Tensor:
 
 
 def _epsilon(tensor: Tensor) -> float:
-    """Relative rounding of what a tensor of this kind was computed in: GPUs may multiply float32 in TF32."""
+    """Relative rounding error of computing a tensor of this type and device: GPUs may multiply float32 in TF32."""
     return max(torch.finfo(tensor.dtype).eps, 2**-10 if tensor.is_cuda and tensor.dtype == torch.float32 else 0.0)
 
 
 def _has_matrix(module: nn.Module) -> bool:
-    """Whether a module may be a linear layer: nn.Linear, 1x1 convolutions, and others' own with a weight like these."""
+    """Whether a module may be a linear layer: nn.Linear, a 1x1 convolution, or a class with a weight of that shape."""
     weight = getattr(module, "weight", None)
     if not isinstance(weight, Tensor) or not weight.is_floating_point() or isinstance(module, nn.Embedding):
         return False
@@ -144,7 +144,7 @@ def _has_matrix(module: nn.Module) -> bool:
 
 
 def _watch(modules: dict[str, nn.Module], run: Callable[[], Any]) -> tuple[list[Candidate], Any]:
-    """Every call, in a run, of modules that have a row a sample for input and output; and what the run returned."""
+    """Every call, during `run`, of modules with input and output of one row a sample; and what `run` returned."""
     found: list[Candidate] = []
     calls = dict.fromkeys(modules, 0)
 
@@ -173,7 +173,7 @@ def _is_flat(tensor: Any) -> TypeGuard[Tensor]:
 
 
 def _same(output: Tensor, answer: Tensor) -> bool:
-    """Whether a layer's output (n, K) is the model's; that may be of another dtype, or shape like (n, K, 1, 1)."""
+    """Whether a layer's output (n, K) equals the model's, which may have another dtype, or a shape as (n, K, 1, 1)."""
     return _is_flat(answer) and output.shape == answer.flatten(1).shape and _equal(output, answer.flatten(1))
 
 
@@ -182,7 +182,7 @@ def _equal(first: Tensor, second: Tensor) -> bool:
 
 
 def _chosen(chosen: str, modules: dict[str, nn.Module], candidates: list[Candidate]) -> list[Candidate]:
-    """The candidates that the name means; raises ValueError where it is never called, or not on (n, d)."""
+    """The candidates of the name `chosen`; raises ValueError where that module is never called on (n, d)."""
     place = parse_place("classifier", chosen, modules)
     calls = [found for found in candidates if found.module is modules[place.module]]
     if not calls:
@@ -195,12 +195,12 @@ def _chosen(chosen: str, modules: dict[str, nn.Module], candidates: list[Candida
 
 
 def _outermost(found: list[Candidate]) -> list[Candidate]:
-    """Without candidates inside others: a wrapper's output is that of the layer it wraps."""
+    """The candidates that contain no other candidate: a wrapper has the same output as the layer that it wraps."""
     return [a for a in found if not any(a.name.startswith(f"{b.name}.") for b in found if b is not a)]
 
 
 def _before_softmax(candidates: list[Candidate], answers: list[Tensor], chosen: str | None) -> list[Candidate]:
-    """The candidate that was asked for and gives the logits before a softmax; else raises ValueError."""
+    """The chosen candidates whose output becomes the model's by a softmax; raises ValueError if there is none."""
     kinds = {found.called: _softened(found.output, answer) for found in candidates for answer in answers}
     before = [found for found in candidates if kinds[found.called]]
     if before and chosen is None:
@@ -220,7 +220,7 @@ def _before_softmax(candidates: list[Candidate], answers: list[Tensor], chosen: 
 
 
 def _softened(output: Tensor, answer: Tensor) -> str | None:
-    """What the model's output is of a layer's output: softmax, log-softmax, or neither."""
+    """The function that makes the model's output of a layer's output: softmax, log-softmax, or None."""
     if not _is_flat(answer) or output.shape != answer.flatten(1).shape:
         return None
     logits, answer = output.double(), answer.flatten(1).double().to(output.device)

@@ -19,9 +19,9 @@ CPU = torch.device("cpu")
 def measure_draws(
     subset: Subset, dataset: Path, seeds: Iterable[int], metrics: Iterable[str]
 ) -> list[dict[str, float]]:
-    """The metrics, by name, of the subset's images as one layer, drawn at each seed.
+    """Metrics by name, for the subset drawn at each seed; its images are measured as the activations of one layer.
 
-    The subset of a seed is the one that a run with that seed trains on (collapse.data.subsets.draw).
+    A run with that seed trains on the same subset (collapse.data.subsets.draw).
     """
     images, labels = read_split(dataset, "train")
     spec, found = DATASETS[subset.dataset], []

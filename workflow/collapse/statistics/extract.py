@@ -1,4 +1,4 @@
-"""From a run's checkpoints to its statistics file: the only stage that sees both networks and images."""
+"""From a run's checkpoints to its statistics file: the only stage after training that needs networks and images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,17 +18,17 @@ from collapse.statistics.sweep import Batch, Passes, batched
 from collapse.training.run import load_checkpoint, load_images, load_run, load_true_labels
 
 BATCH = 512
-# Samples that a train-mode batch norm sees at once (He & Su 2023, code: chunks of 100, in the stored order).
+# Batch size for batch norms in train mode (He & Su 2023, code: chunks of 100, in the stored order).
 TRAIN_MODE_BATCH = 100
 
-Samples = tuple[Tensor, ...]  # images, labels and, where some were changed, what they were
+Samples = tuple[Tensor, ...]  # images, labels and, where some labels were changed, true labels
 
 
 def extract_run(folder: Path, dataset: Path, rows: np.ndarray, path: Path, device: torch.device) -> None:
     """Write the statistics of every checkpoint of the run in `folder` to `path`.
 
-    Tensors are named epoch-<e>/<what network_statistics calls them>; the metadata hold the recipe and the names of the
-    measured layers.
+    Tensors are named epoch-<e>/<name in network_statistics>; the metadata hold the recipe and the names of the measured
+    layers.
     """
     recipe, run = load_run(folder)
     tensors: dict[str, np.ndarray] = {}
@@ -47,7 +47,7 @@ def extract_run(folder: Path, dataset: Path, rows: np.ndarray, path: Path, devic
 
 
 def load_held_out(recipe: Recipe, dataset: Path, rows: np.ndarray, device: torch.device) -> Samples:
-    """Samples of the train split beside those of `rows`, with their labels unchanged."""
+    """Held-out samples: samples of the train split that are not in `rows`, with unchanged labels."""
     _, labels = read_split(dataset, "train")
     unchanged = recipe.model_copy(update={"labels": Labels()})
     return load_images(unchanged, dataset, "train", draw_more(labels, rows, recipe.held_out, recipe.seeds.data), device)
@@ -61,7 +61,7 @@ def checkpoint_statistics(
     held_out: Samples | None = None,
     components: int | None = None,
 ) -> dict[str, Tensor]:
-    """Statistics of a network in eval mode: the train subset without repetition, held-out samples, the test split.
+    """Statistics of a network on each sample of the train subset once, the held-out samples, and the test split.
 
     `components`: measure that many principal components too.
     """
@@ -79,7 +79,7 @@ def checkpoint_statistics(
 
 
 def places(network: Network) -> dict[str, Place]:
-    """Where the measured layers, the features and the logits are seen, by their names."""
+    """The places of the measured layers, the features and the logits, by name."""
     wanted = {*network.measured_inside, network.features_layer}
     modules = {name: module for name, module in network.module_names().items() if name in wanted}
     names = layer_names(network, tuple(modules))
@@ -88,19 +88,19 @@ def places(network: Network) -> dict[str, Place]:
 
 
 def forward(recorder: FeatureRecorder, samples: Samples, size: int, train_mode: bool = False) -> Iterator[Batch]:
-    """What every batch of `size` samples leaves in the layers, and its logits; batch norms in train mode if asked."""
+    """Activations and logits of every batch of `size` samples. `train_mode`: with batch norms in train mode."""
     for images, *labels in batched(size, *samples):
         found, logits = recorder(images, train_mode)
         yield Batch(found, logits, *labels)
 
 
 def layer_names(network: Network, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of layers as the metrics call them: the features by that name."""
+    """Names of layers in the metrics: the layer that gives the features is called "features"."""
     return tuple("features" if name == network.features_layer else name for name in names)
 
 
 def head(network: Network) -> dict[str, Tensor]:
-    """The linear head, as network_statistics takes it: its layers' weights, multiplied from the classifier inwards."""
+    """The `head` of network_statistics: classifier, bias, and for each layer the product of the weights behind it."""
     layers = {
         name: layer.get_parameter("weight") for name, layer in network.layers.items() if name.startswith("linear")
     }

@@ -22,10 +22,10 @@ def network_statistics(
 ) -> dict[str, Tensor]:
     """Every statistic of a network, by name, from sweeps that can be repeated (collapse.statistics.sweep).
 
-    head: classifier (K, d), bias (K,), and product/<layer> (K, d), the weights behind a layer multiplied; empty for a
-    network without a classifier. One of the layers is `features`. in_train_mode: the train split, batch norms in train
-    mode. noisy: train labels were changed. Of held_out samples only the answers are measured; of train samples also
-    `components` principal components. Where batches have no logits, there are no answers.
+    head: classifier (K, d), bias (K,), and product/<layer> (K, d), the product of the weights behind a layer; empty for
+    a network without a classifier. One of the layers is `features`. in_train_mode: the train split, with batch norms in
+    train mode. noisy: some train labels were changed. held_out: only answers are measured. components: number of
+    principal components to measure on the train split. Batches without logits give no answers.
     Names: head/<name>; <split>/<bn_mode>/<layer>/<statistic> (Layers.tensors); <split>/answers/<statistic>;
     train/corruption/<statistic>.
     """

@@ -10,7 +10,7 @@ from collapse.statistics.sweep import Batch
 
 
 def principal_statistics(batches: Iterable[Batch], num_classes: int, components: int) -> dict[str, Tensor]:
-    """Of every layer's first `components` principal components: <layer>/principal/<statistic>, as Layers.tensors.
+    """Class statistics of every layer's first `components` principal components, as <layer>/principal/<statistic>.
 
     He & Su 2023, code: PCA to 100 components before D = Tr(SS_w SS_b^+) of the residual networks.
     """

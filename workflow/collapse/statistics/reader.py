@@ -1,4 +1,4 @@
-"""Anybody's model and loaders, as sweeps (collapse.statistics.sweep): every surprise is one clear ValueError."""
+"""A user's model and loaders, as sweeps (collapse.statistics.sweep); a ValueError names what does not fit."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from collapse.statistics.sweep import KEPT_BYTES, Batch, Passes
 
 Layers = Sequence[str] | Mapping[str, int]
 
-# What the table calls by these names is something else.
+# Names that the table uses for other things, so that no layer may have them.
 TAKEN = ("features", "logits", "network", "layers", "layers_inside")
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The module inside DataParallel, DistributedDataParallel and torch.compile: the same values, on one device."""
+    """The module inside DataParallel, DistributedDataParallel or torch.compile: it gives the same values."""
     while True:
         if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
             model = model.module
@@ -33,8 +33,8 @@ def unwrapped(model: nn.Module) -> nn.Module:
 class ReaderOptions:
     """How loaders are read.
 
-    ignored: label of samples that are left out; device: where inputs go, None: where the model's first parameter is;
-    memory: bytes that a split may keep between sweeps; progress: print a line now and then of a long sweep.
+    ignored: label of samples that are left out. device: where inputs are moved; None: the device of the model's first
+    parameter. memory: bytes that a split may keep between sweeps. progress: print lines during a long sweep.
     """
 
     ignored: int = -100
@@ -45,10 +45,10 @@ class ReaderOptions:
 
 @dataclass
 class ModelReader:
-    """A model, in eval mode, of which layers, features and logits are seen, batch by batch.
+    """Reads the layers, features and logits of a model in eval mode, batch by batch.
 
-    `final` is its classifier; None: `features` names a layer, and the logits are the model's output, where that is
-    (n, K), or nothing. num_classes: K; None until a classifier or labels say it.
+    `final` is the model's classifier. None: the features are a named layer's, and the logits are the model's output if
+    it is (n, K), else absent. num_classes: K; None until the classifier or the labels determine it.
     """
 
     model: nn.Module
@@ -56,27 +56,27 @@ class ModelReader:
     final: Candidate | None = None
     num_classes: int | None = None
     recorder: FeatureRecorder = field(init=False)
-    said: frozenset[str] = frozenset()  # layers of which the caller said where the samples lie
+    said: frozenset[str] = frozenset()  # layers for which the caller gave the axis of the samples
 
     def __post_init__(self):
-        """See nothing yet."""
+        """Start without recorded layers."""
         self.device = input_device(self.model, self.options.device)
         self.recorder = FeatureRecorder(self.model, {})
 
     def inputs(self, inputs: Any) -> Any:
-        """Inputs on the model's device and, where none of its parameters is of their type, of its own."""
+        """Inputs on the model's device; without autocast, floating-point inputs take its parameters' (one) dtype."""
         dtypes = {parameter.dtype for parameter in self.model.parameters() if parameter.is_floating_point()}
         cast = len(dtypes) == 1 and not any(self.recorder.autocast.values())
         return batches.to_device(inputs, self.device, dtypes.pop() if cast else None)
 
     def find(self, inputs: Any, chosen: str | None) -> None:
-        """Find the classifier, by what it does to these inputs; raises ValueError."""
+        """Find the classifier by running the model on these inputs; raises ValueError."""
         given = self.inputs(inputs)
         self.final = find_classifier(self.model, lambda: self.recorder(given)[1], chosen)
         self.num_classes = self.final.output.shape[1]
 
     def record(self, layers: Layers, features: str | Mapping[str, int] | None) -> None:
-        """See these layers, and the features: the classifier's input, or what a layer gives. Raises ValueError."""
+        """Record these layers and the features: the classifier's input, or a layer's output. Raises ValueError."""
         modules = {name: module for name, module in self.model.named_modules(remove_duplicate=False) if name}
         axes = _axes(layers)
         for name in axes:
@@ -95,9 +95,9 @@ class ModelReader:
         self.recorder.places = places
 
     def check_axes(self, inputs: Any, count: int) -> None:
-        """Raise ValueError unless every layer gives a row a sample of these inputs.
+        """Raise ValueError unless every layer gives one row for each of the `count` samples in these inputs.
 
-        Where another axis is as long as there are samples, a sample more tells which of them is theirs.
+        Where another axis has length `count` too, a run with one more sample tells which axis holds the samples.
         """
         given = self.inputs(inputs)
         seen, _ = self.recorder(given)
@@ -118,7 +118,7 @@ class ModelReader:
             )
 
     def _run_with_one_more(self, given: Any, count: int) -> dict[str, Tensor] | None:
-        """What a sample more leaves; None for a model that wants as many as there are."""
+        """Tensors of a run with one more sample; None for a model that does not accept another number of samples."""
         try:
             seen, _ = self.recorder(batches.one_more(given, count))
         except Exception:  # the user's model: whatever it raises
@@ -138,7 +138,7 @@ class ModelReader:
         return f"features={{name: {axis}}}" if alone else f"layers={{{name!r}: {axis}}}"
 
     def sweeps(self, name: str, loader: Iterable[Any], train_mode: bool = False) -> Passes:
-        """Passes of a loader through the model; raises ValueError for one that can not be swept twice."""
+        """Passes of a loader through the model; raises ValueError for a loader that can not be swept twice."""
         batches.check_loader(name, loader)
         known: list[int] = []
 
@@ -179,13 +179,13 @@ class ModelReader:
         if not kept.all():
             seen = {layer: tensor[kept.to(tensor.device)] for layer, tensor in seen.items()}
             logits = None if logits is None else logits[kept.to(logits.device)]
-        # In one place, where a model lies on several devices; and where there is float64.
+        # Gather on one device, in case the model lies on several; not on mps, which lacks float64.
         place = seen["features"].device if seen["features"].device.type != "mps" else torch.device("cpu")
         seen = {layer: tensor.to(place) for layer, tensor in seen.items()}
         return Batch(seen, None if logits is None else logits.to(place), labels[kept].to(place))
 
     def _answers(self, output: Any, features: Tensor) -> Tensor | None:
-        """The logits of a model without a classifier: its output, where that is a number a class."""
+        """The logits of a model without a classifier: its output if that is (n, K), else None."""
         answers = logits_of(output)
         if self.num_classes is None or len(answers) != 1 or tuple(answers[0].shape[1:]) != (self.num_classes,):
             return None
@@ -199,7 +199,7 @@ class ModelReader:
         return answers[0]
 
     def count_classes(self, name: str, loader: Iterable[Any]) -> None:
-        """Take the classes to be those of a loader's labels; raises ValueError for labels that are none."""
+        """Set the number of classes to the largest label of a loader + 1; raises ValueError for invalid labels."""
         for batch in batches.with_progress(name, loader, self.options.progress):
             _, labels = batches.split_batch(name, batch)
             labels = batches.class_labels(name, labels, None, self.options.ignored)
@@ -207,7 +207,7 @@ class ModelReader:
             self.num_classes = max(self.num_classes or 0, int(labels.max()) + 1 if len(labels) else 0)
 
     def mean_features(self, other: Iterable[Any]) -> Tensor:
-        """Mean (d,) of the features of inputs, with or without labels; raises ValueError where there are none."""
+        """Mean (d,) of the features over a loader with or without labels; raises ValueError for one without samples."""
         batches.check_loader("other", other)
         total: Tensor | float = 0.0
         count = 0
@@ -223,14 +223,14 @@ class ModelReader:
 
 
 def _axes(names: Layers | str) -> dict[str, int]:
-    """The axis of the samples of each layer: the first, unless a mapping says another."""
+    """The axis of each layer's output that holds the samples: 0, unless a mapping gives another."""
     if isinstance(names, Mapping):
         return dict(names)
     return dict.fromkeys([names] if isinstance(names, str) else names, 0)
 
 
 def input_device(model: nn.Module, device: torch.device | str | None) -> torch.device:
-    """Where inputs go; raises ValueError for a device that the model is not on."""
+    """The device to which inputs are moved; raises ValueError for a device that the model is not on."""
     there = [parameter.device for parameter in model.parameters()] or [torch.device("cpu")]
     if device is None:
         return there[0]
@@ -245,6 +245,6 @@ def input_device(model: nn.Module, device: torch.device | str | None) -> torch.d
 
 
 def first_batch(name: str, loader: Iterable[Any]) -> Any:
-    """The first batch of a loader; raises ValueError for none."""
+    """The first batch of a loader; raises ValueError for an empty loader."""
     batches.check_loader(name, loader)
     return next(batches.with_progress(name, loader, progress=False))

@@ -1,4 +1,4 @@
-"""The one way to see a network's activations, ours or anybody's: PyTorch's forward hooks."""
+"""Record activations of any network, by PyTorch's forward hooks."""
 
 import re
 import sys
@@ -19,10 +19,10 @@ NAME = re.compile(r"(?P<module>.*?)(#(?P<call>[1-9]\d*))?(\[(?P<element>\d+)\])?
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a forward pass a tensor is seen: what the module named `module` gives, or (`inward`) is given.
+    """Where in a forward pass a tensor is recorded: the output or (`inward`) the input of the module named `module`.
 
-    call: of several calls of the module, the one of this number, from 1. element: of several tensors, the one of this
-    number, from 0. axis: that of the samples. None: there is but one.
+    call: number of the module's call, from 1. element: number of the tensor, from 0, if there are several. None: there
+    has to be only one. axis: the axis of the samples.
     """
 
     module: str
@@ -33,7 +33,7 @@ class Place:
 
 
 def parse_place(kind: str, name: str, modules: Mapping[str, nn.Module], axis: int = 0) -> Place:
-    """The place that a user's name means, as NAME has it; raises ValueError for an unknown module."""
+    """The place that a user's name (in the syntax of NAME) means; raises ValueError for an unknown module."""
     if not isinstance(name, str):
         raise ValueError(f"{kind} {name!r} is a {type(name).__name__}: give a name, as in model.named_modules()")
     if name in modules:
@@ -45,11 +45,10 @@ def parse_place(kind: str, name: str, modules: Mapping[str, nn.Module], axis: in
 
 
 class FeatureRecorder:
-    """A model of which tensors are seen at `places`, by name.
+    """Runs a model and records the tensors at `places`, by name.
 
-    The model runs as it would where the recorder was made, under autocast if that was on, and without gradients; it
-    has to be in eval mode. What it computes is not changed, and it is called eagerly where it was compiled: compiled
-    code calls no hook.
+    The model has to be in eval mode. It runs without gradients, under the autocast that was on when the recorder was
+    made. Recording does not change what the model computes. A compiled model runs eagerly: compiled code calls no hook.
     """
 
     def __init__(self, model: nn.Module, places: Mapping[str, Place]):
@@ -60,11 +59,11 @@ class FeatureRecorder:
         }
 
     def __call__(self, inputs: Any, train_mode: bool = False) -> tuple[dict[str, Tensor], Any]:
-        """What a batch leaves: tensors (n, ...) by name, in the order of `places`, and the model's own output.
+        """Run a batch; returns tensors (n, ...) by name, in the order of `places`, and the model's output.
 
         inputs: the model's one argument, a tuple of its arguments, or a mapping of its keywords. train_mode: batch
-        norms use the batch's statistics, and keep their own. Raises ValueError for a place that no tensor came by, or
-        more than one.
+        norms use the batch's statistics; their running statistics do not change. Raises ValueError for a place with no
+        tensor, or several.
         """
         modules = dict(self.model.named_modules(remove_duplicate=False))
         hooks = {name: _PlaceHook(name, place) for name, place in self.places.items()}
@@ -80,27 +79,27 @@ class FeatureRecorder:
 
     @contextmanager
     def as_it_runs(self) -> Iterator[None]:
-        """Without gradients; with the autocast of where the recorder was made; eagerly."""
-        # Not in inference mode: a tensor that the model keeps from it could take no part in a later training.
+        """Run without gradients, with the autocast that was on when the recorder was made, and eagerly."""
+        # Not in inference mode: a tensor that the model stores there could not be used in a later training.
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
             for kind, dtype in self.autocast.items():
                 stack.enter_context(torch.autocast(kind, dtype=dtype, enabled=dtype is not None))
-            # Nothing was compiled where the compiler was never imported, which takes seconds.
+            # Do not import the compiler, which takes seconds: if it was never imported, nothing is compiled.
             eager = torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
             stack.enter_context(eager)
             yield
 
 
 class _PlaceHook:
-    """A hook that keeps a copy of the tensor at a place: what follows may work in place."""
+    """A hook that copies the tensor at a place, as later modules may overwrite the tensor."""
 
     def __init__(self, name: str, place: Place):
         self.name, self.place = name, place
         self.calls, self.seen = 0, None
 
     def __call__(self, module: nn.Module, arguments: tuple, keywords: dict[str, Any], output: Any) -> None:
-        """As register_forward_hook wants it."""
+        """The hook, called by PyTorch after each call of the module."""
         self.calls += 1
         if self.calls != (self.place.call or 1):
             return
@@ -120,7 +119,7 @@ class _PlaceHook:
         self.seen = tensor.detach().movedim(self.place.axis, 0).clone()
 
     def found(self) -> Tensor:
-        """The tensor; raises ValueError where there is none, or more than one."""
+        """The recorded tensor; raises ValueError if there is none, or more than one."""
         if self.seen is None:
             raise ValueError(
                 f"layer {self.name!r} is called {self.calls} times when the model runs: choose one that is called"
@@ -135,7 +134,7 @@ class _PlaceHook:
 
 
 def tensors_of(value: Any) -> list[Tensor]:
-    """The tensors that a layer or a model gave: one, or those of a tuple, a list, a dict or an object like one."""
+    """The tensors in an output: the output itself, or the members of a tuple, a list, a dict or an object like one."""
     if isinstance(value, Tensor):
         return [value]
     if isinstance(value, Mapping):
@@ -146,7 +145,7 @@ def tensors_of(value: Any) -> list[Tensor]:
 
 
 def all_finite(tensor: Tensor) -> bool:
-    """Whether no value is NaN or infinite: from the extremes, which takes a tenth of the time of isfinite()."""
+    """Whether no value is NaN or infinite. Tests the extremes, in a tenth of the time of isfinite()."""
     return not tensor.numel() or bool(torch.stack(tensor.aminmax()).isfinite().all())
 
 
@@ -164,16 +163,16 @@ def in_eval_mode(model: nn.Module) -> Iterator[nn.Module]:
     try:
         yield model.eval()
     finally:
-        model.train(before[model])  # which some models do more in than to set a flag
+        model.train(before[model])  # the train() of some models does more than set a flag
         for module, training in before.items():
             module.training = training
 
 
 @contextmanager
 def batch_norms_in_train_mode(model: nn.Module) -> Iterator[None]:
-    """Batch norms by the statistics of each batch, and nothing else in train mode: dropout stays off.
+    """Only batch norms in train mode, so that they use each batch's statistics; dropout, for example, stays off.
 
-    Their running statistics are put back afterwards.
+    Their running statistics are restored afterwards.
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     before = [(norm, norm.training, {name: t.clone() for name, t in norm.named_buffers()}) for norm in norms]
@@ -191,7 +190,7 @@ def batch_norms_in_train_mode(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def exactly() -> Iterator[None]:
-    """Neither gradients nor autocast: statistics are computed in the precision they ask for."""
+    """Without gradients and autocast, so that statistics are computed in the precision of their tensors."""
     accelerator = torch.accelerator.current_accelerator()
     kinds = {"cpu"} if accelerator is None else {"cpu", accelerator.type}
     with ExitStack() as stack:

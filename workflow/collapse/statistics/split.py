@@ -1,4 +1,4 @@
-"""Statistics of a split: of every layer's activations, of the network's answers, of the samples with wrong labels."""
+"""Statistics of a split: every layer's activations, the network's answers, the samples with changed labels."""
 
 from collections.abc import Iterable
 
@@ -15,8 +15,9 @@ BINS = 15  # of the expected calibration error (Guo et al. 2017)
 class Layers:
     """Statistics of a split's layers: `spaces` by layer after the first sweep, `measured` after the second.
 
-    `agree` and `right` (K,) by layer: samples whose nearest class mean is the network's answer, if it gives any, and
-    their label. The means are those of `reference`, the train split's layers; without it the split's own.
+    By layer, `agree` (K,) counts samples whose nearest class mean is the network's answer (if the network gives any),
+    `right` (K,) samples whose nearest class mean is their label's. Class means come from `reference`, the train split's
+    Layers; without it, from this split.
     """
 
     def __init__(self, batches: Iterable[Batch], num_classes: int, reference: "Layers | None" = None):
@@ -42,7 +43,7 @@ class Layers:
 
     def _scatter(self, batches: Iterable[Batch], reference: "Layers | None") -> None:
         scatters = {name: Scatter(space) for name, space in self.spaces.items()}
-        # Another split's means: a scatter about them, of which only the nearest means are wanted.
+        # Scatters about the reference's means serve only to find the nearest mean.
         others = {name: Scatter(space) for name, space in reference.spaces.items()} if reference else scatters
         for batch in batches:
             answers = None if batch.logits is None else batch.logits.argmax(1)
@@ -58,7 +59,9 @@ class Layers:
         self.measured = {name: scatter.finish() for name, scatter in scatters.items()}
 
     def tensors(self, with_mean: Iterable[str]) -> dict[str, Tensor]:
-        """By name, layer/statistic; the means themselves only of the layers `with_mean`: elsewhere coordinates do."""
+        """Map 'layer/statistic' to its tensor. Class means (K, d) are large: only layers in `with_mean` keep them; the
+        other layers keep coordinates (K, r) alone.
+        """
         with_mean, result = set(with_mean), {}
         for name, measured in self.measured.items():
             found = vars(measured) | {"right": self.right[name]}
@@ -71,9 +74,10 @@ class Layers:
 
 
 def answers(batches: Iterable[Batch], num_classes: int) -> dict[str, Tensor]:
-    """What the network answers: correct (K,) and cross-entropy loss (K,) by class, and for each of 15 equal bins of the
-    largest softmax probability how many fall into it, how many of these are right, and their probabilities' sum.
-    Nothing where there are no logits.
+    """Statistics of the network's answers; empty without logits.
+
+    By class (K,): count, correct, and loss, the sum of cross-entropies. For 15 equal bins of the largest softmax
+    probability (B,): bin_count, bin_correct, and bin_confidence, the sum of these probabilities.
     """
     result: dict[str, Tensor] = {}
     for batch in batches:
@@ -100,12 +104,12 @@ def _sums(index: Tensor, values: Tensor, size: int) -> Tensor:
 
 
 def corruption(batches: Iterable[Batch], layer: str, test_mean: Tensor) -> dict[str, Tensor]:
-    """The samples of a noisy train split whose label was changed, by true class; empty where there is none.
+    """Statistics, by true class, of the samples whose label was changed; empty for an empty split.
 
-    count (K,); distance_test (K,), the sum of their distances to the true class' mean over the test split (K, d);
-    distance_clean (K,), the same to the mean of the class' unchanged train samples; pull (K,), the sum of
-    <h - mu_true, mu_label - mu_true> / |mu_label - mu_true|^2 with the means of unchanged samples: 0 where a changed
-    sample lies with its true class, 1 with that of its label. Nguyen et al. 2023, Section 3 and code.
+    count (K,); distance_test (K,), the sum of the samples' distances to their true class's row of test_mean (K, d), the
+    class means of the test split; distance_clean (K,), the same with class means of unchanged train samples; pull (K,),
+    the sum of <h - mu_true, mu_label - mu_true> / |mu_label - mu_true|^2 with means of unchanged samples: 0 at the mean
+    of the true class, 1 at the mean of the label's class. Nguyen et al. 2023, Section 3 and code.
     """
     classes, width = test_mean.shape
     moments = Moments(classes, width, test_mean.device)

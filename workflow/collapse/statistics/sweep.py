@@ -1,4 +1,4 @@
-"""Passes of a split through a network: what each batch leaves, kept for the next sweep as far as memory allows."""
+"""Passes of a split through a network; batches are kept for the next sweep if they fit in memory."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -6,16 +6,15 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-# What a split may keep between its sweeps; a larger one is sent through the network again.
+# Bytes that a split may keep between sweeps; a larger split passes through the network again.
 KEPT_BYTES = 2**30
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a batch of n samples leaves: activations (n, ...) by layer, in order, logits (n, K) and labels (n,).
+    """A batch of n samples after its pass: activations (n, ...) by layer, in order, logits (n, K) and labels (n,).
 
-    `logits` is None where the network gives none. `true_labels` (n,), where some labels were changed: what they were
-    before.
+    `logits` is None if the network gives none. `true_labels` (n,), if some labels were changed: the original labels.
     """
 
     activations: dict[str, Tensor]
@@ -24,13 +23,13 @@ class Batch:
     true_labels: Tensor | None = None
 
     def nbytes(self) -> int:
-        """Bytes of all of it."""
+        """Bytes of all tensors."""
         tensors = [*self.activations.values(), *(getattr(self, field.name) for field in fields(self)[1:])]
         return sum(tensor.nbytes for tensor in tensors if tensor is not None)
 
 
 class Passes:
-    """A split's batches, as often as wanted: from memory where they fit in `budget` bytes, else computed anew.
+    """A split's batches, for any number of sweeps: kept in memory if they fit in `budget` bytes, else computed again.
 
     Every call of `run` has to give the same batches.
     """
@@ -57,13 +56,13 @@ class Passes:
 
 
 def chunk_starts(count: int, size: int) -> list[int]:
-    """Where batches of `size` begin: the last takes a single sample left over, on which batch norm is undefined."""
+    """Starts of batches of `size`. A single last sample joins the batch before, as batch norm needs two samples."""
     starts = list(range(0, count, size))
     return starts[:-1] if len(starts) > 1 and count % size == 1 else starts
 
 
 def batched(size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Tensors of the same length, cut alike into batches of `size` (chunk_starts)."""
+    """Tensors of the same length, all cut at the same rows into batches of `size` (chunk_starts)."""
     starts = chunk_starts(len(tensors[0]), size)
     cuts = [torch.tensor_split(tensor, starts[1:]) for tensor in tensors]
     return zip(*cuts, strict=True)

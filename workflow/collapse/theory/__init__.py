@@ -1,1 +1,1 @@
-"""Theory arms: what the models predict, with no network trained."""
+"""Predictions of the theoretical models, without training a network."""

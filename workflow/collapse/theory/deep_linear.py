@@ -2,9 +2,9 @@
 
     f = ||P H - Y||^2 / (2N) + lambda_W/2 sum_m ||W_m||^2 + lambda_H/2 ||H||^2,   P = W_M ... W_1,   no bias
 
-Its optimum is diagonal in the classes (a general orthogonal frame). Per class, x^M = p/(N lambda_H) solves
-b/n_k = M x^(M-1) / (1 + x^M)^2 with b = M N (N lambda_W^M lambda_H)^(1/M), at the largest root; a class whose b/n_k is
-not below tau_M = (M-1)^((M-1)/M) / M has p = 0: it collapses.
+The optimum of f is diagonal in the classes (a general orthogonal frame). For class k, p_k = N lambda_H x^M, x the
+largest root of b/n_k = M x^(M-1) / (1 + x^M)^2 with b = M N (N lambda_W^M lambda_H)^(1/M). A class whose b/n_k is not
+below tau_M = (M-1)^((M-1)/M) / M has p_k = 0: it collapses.
 """
 
 import numpy as np
@@ -38,7 +38,7 @@ def _largest_root(level: float, layers: int) -> float:
         x = np.exp(log_x)
         return np.log(layers) + (layers - 1) * log_x - 2 * np.log1p(x**layers) - np.log(level)
 
-    # The left side is largest at x^M = (M-1)/(M+1), and falls beyond.
+    # M x^(M-1) / (1 + x^M)^2 is largest at x^M = (M-1)/(M+1), and falls beyond.
     top = np.log((layers - 1) / (layers + 1)) / layers if layers > 1 else -50.0
     far = top + 1.0
     while excess(far) > 0:

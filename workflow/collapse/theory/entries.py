@@ -1,7 +1,6 @@
-"""The solvers and the predictions of theory by name, without the code: an entry each, with which a paper's file is
-checked.
+"""The solvers and predictions of theory by name: an entry for each, against which papers' files are checked.
 
-To add one: its function in a file of this folder, and an entry here.
+To add one, write its function in a file of this folder, and an entry here.
 """
 
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SolverEntry:
-    """What computes a table from settings alone; it runs in the environment convex.
+    """A solver: computes a table from settings alone, in the environment convex.
 
-    `function`, a "module:function": list of settings -> data frame, a row or more for each.
+    `function`, a "module:function": list of settings -> data frame, with one or more rows for each setting.
     """
 
     meaning: str
@@ -20,10 +19,10 @@ class SolverEntry:
 
 @dataclass(frozen=True)
 class PredictionEntry:
-    """What predicts a column of a table from its measured ones; it runs in the environment figures.
+    """A prediction: computes a column of a table from the measured columns, in the environment figures.
 
-    `function`, a "module:function": (row, num_classes) -> float; `columns` are those it is computed from, beside the
-    axes. `missing` says why a row has no value.
+    `function`, a "module:function": (row, num_classes) -> float. `columns`: the measured columns that it reads, beside
+    the axes. `missing` says why a row has no value.
     """
 
     meaning: str

@@ -149,7 +149,7 @@ def _model(k_major: int, k_minor: int, energy: float) -> _Model:
 
 
 def _collapsed(model: _Model, y: float) -> tuple[float, float]:
-    """Right side of the last equation in `collapse_threshold`, and the price."""
+    """The right side of the last equation in `collapse_threshold`, and the price, at y."""
     k, k_major, k_minor = model.k, model.k_major, model.k_minor
     n = y * (k_major + k_minor * math.exp(y / model.mix)) / (k_major * math.sqrt(k))
     x = math.sqrt(k_minor * (n * n - y * y / k_major))
@@ -218,10 +218,10 @@ def _falling_root(function: Callable[[Floats], Iterable[Floats]], low: Floats, h
         value, slope = function(point)
         low, high = np.where(value > 0, point, low), np.where(value > 0, high, point)
         newton = point - value / slope
-        # Steps must halve, for across a kink Newton's method can go to and fro for ever.
+        # Require steps to halve: at a kink, Newton's method could go to and fro for ever.
         good = (low <= newton) & (newton <= high) & (np.abs(newton - point) <= size / 2)
         following = np.where(good, newton, (low + high) / 2)
-        # What has arrived stays: at the rounding error the sign of the value is noise.
+        # Points that have converged stay: at the rounding error, the sign of the value is noise.
         moving = size >= LAST_STEP
         point, size = np.where(moving, following, point), np.where(moving, np.abs(following - point), size)
         if np.all(size < LAST_STEP):
@@ -250,7 +250,7 @@ def _stationary_point(model: _Model, log_ratio: Floats) -> Floats:
         _, imbalance, (value, by_tilt, by_price) = _equations(model, log_ratio, log_price, tilt)
         return value, by_price - by_tilt * imbalance[2] / imbalance[1]
 
-    # a <= rho / (k_major - 1) bounds the price from below, a >= 0 from above; that of ratio 1 tells where to start.
+    # a <= rho / (k_major - 1) bounds the price from below, a >= 0 from above; the search starts at ratio 1's price.
     low = np.full_like(log_ratio, -np.logaddexp(0.0, model.rho / (model.k_major - 1) - math.log(model.k_major)))
     start = math.log(model.k) - np.logaddexp(math.log(model.k - 1), model.rho / (model.k - 1)) - log_ratio
     log_price = _falling_root(excess, low, np.zeros_like(low), start)
@@ -267,7 +267,7 @@ class _Optimality(NamedTuple):
 
 
 def _optimality(model: _Model, log_ratio: Floats, within: Floats, across: Floats) -> _Optimality:
-    """Objective and gradient at within, across (2, n) from the losses alone, however the point was found."""
+    """Objective and gradient at within, across (2, n), computed from the losses alone, as a check on the solver."""
     own, other = model.own, model.other
     log_weight = np.stack([np.zeros_like(log_ratio), -log_ratio])
     between = within * (1 - 1 / own) + across / model.mix
@@ -281,7 +281,7 @@ def _optimality(model: _Model, log_ratio: Floats, within: Floats, across: Floats
 
 
 def _describe(model: _Model, log_ratio: Floats, within: Floats, across: Floats, shape: tuple[int, ...]) -> Solution:
-    """What there is to say of the points (within, across), each (2, n); arrays of `shape`."""
+    """The Solution at points (within, across), each (2, n); its arrays have `shape`."""
     (a, c), (x, y) = within, across
     at = _optimality(model, log_ratio, within, across)
     sigma = np.sqrt(model.k * np.sum(across**2 / model.other, axis=0))

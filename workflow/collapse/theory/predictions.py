@@ -1,4 +1,4 @@
-"""What a model predicts for a trained network, from what was measured on it."""
+"""Predictions of a theoretical model for a trained network, from the network's measured columns."""
 
 import math
 from typing import Any
@@ -11,9 +11,9 @@ Values = dict[str, Any]
 def layer_peeled(row: Values, num_classes: int) -> float:
     """Minority cosine of the layer-peeled model at the energies of a network. Fang et al. 2021, Fig 2.
 
-    row: k_major, ratio, oversampling, e_w, e_h; and where R is infinite e_h_major, the majority's own: no class without
-    samples has an energy, so that E_H, a mean over all K classes, is K_A/K of it. NaN where the model's minority
-    classifiers are zero, or a value is missing.
+    row: k_major, ratio, oversampling, e_w, e_h. Where R is infinite, e_h_major instead of e_h: classes without samples
+    have no energy, so E_H, the mean over all K classes, is K_A/K times the majority's energy. NaN where the model's
+    minority classifiers are zero, or a value is missing.
     """
     k_major, ratio = int(row["k_major"]), float(row["ratio"])
     e_h = row["e_h_major"] * k_major / num_classes if math.isinf(ratio) else row["e_h"]

@@ -1,8 +1,8 @@
 """Layer-peeled model as a semidefinite programme: slow, but it assumes nothing about the optimum.
 
-Fang, He, Long, Su 2021 (PNAS 118(43) e2103091118, arXiv 2101.12699). Exact if features have 2K dimensions or more. With
-X the Gram matrix (2K, 2K) of K class-mean features, then K classifiers, the k_major majority classes first in each, and
-z_k = X[k, K:] the logits of class k,
+Fang, He, Long, Su 2021 (PNAS 118(43) e2103091118, arXiv 2101.12699). Exact if features have 2K dimensions or more. X is
+the Gram matrix (2K, 2K) of the K class-mean features, then the K classifiers, each with the k_major majority classes
+first; z_k = X[k, K:] are the logits of class k:
 
     minimise    sum_{k < k_major} (logsumexp z_k - z_kk) + (1 / ratio) sum_{k >= k_major} (logsumexp z_k - z_kk)
     subject to  X positive semidefinite, sum_{i < K} X_ii <= K e_h, sum_{i >= K} X_ii <= K e_w
@@ -16,7 +16,7 @@ import cvxpy as cp
 import numpy as np
 from numpy.typing import NDArray
 
-# Clarabel aims at 1e-8. Where rounding errors stop it short of that, this is still good enough (its own: 5e-5, 1e-4).
+# Clarabel aims at 1e-8. Where rounding errors stop it earlier, accept these errors (its own defaults: 5e-5, 1e-4).
 TOLERANCE = {f"reduced_tol_{kind}": 1e-7 for kind in ("gap_abs", "gap_rel", "feas")}
 
 
@@ -36,7 +36,7 @@ class Programme:
     """The programme for fixed classes and norms, compiled once and solved at any ratio."""
 
     def __init__(self, k_major: int, k_minor: int, e_h: float, e_w: float) -> None:
-        """State it for k_major, k_minor classes, 2 or more, and mean squared norms e_h of features, e_w of classifiers.
+        """k_major, k_minor: classes in each group, 2 or more; e_h, e_w: mean squared norms of features, classifiers.
 
         Raises ValueError for arguments out of range.
         """

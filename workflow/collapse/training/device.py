@@ -1,4 +1,4 @@
-"""Where a job computes: the device, its share of it, and what to remember of both."""
+"""Where a job computes: its device, its place on a shared GPU, and the record of hardware and software."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ from collapse.training.locks import kernel_lock
 
 
 def choose_device(name: str, gpus: int = 1) -> torch.device:
-    """The device of that name; `auto` is a CUDA device where there is one and the job asked for it, else the CPU."""
+    """The device of that name; `auto` is CUDA if it is available and the job asked for a GPU, else the CPU."""
     if name == "auto":
         name = "cuda" if gpus and torch.cuda.is_available() else "cpu"
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -29,9 +29,9 @@ def choose_device(name: str, gpus: int = 1) -> torch.device:
 
 @contextmanager
 def share(device: torch.device, jobs_per_gpu: int, folder: Path) -> Iterator[torch.device]:
-    """Hold a place on one of the machine's GPUs: no two jobs take the same one, and a killed job frees its own.
+    """Hold a place on one of the machine's GPUs: no two jobs take the same place, and a killed job frees its place.
 
-    Snakemake counts GPUs but assigns none. A cluster's scheduler does: within its job, the places are the job's own.
+    Snakemake counts GPUs but assigns none to jobs. A cluster's scheduler does: there, each job has places of its own.
     """
     if device.type != "cuda":
         yield device
@@ -44,7 +44,7 @@ def share(device: torch.device, jobs_per_gpu: int, folder: Path) -> Iterator[tor
 
 @contextmanager
 def acquire_slot(places: list[str], folder: Path, wait: float = 0.5) -> Iterator[int]:
-    """Index of the first place that nobody holds, waiting for one; the kernel frees it when the process ends."""
+    """Wait for a free place and hold it; gives its index. The kernel frees the place when the process ends."""
     folder.mkdir(parents=True, exist_ok=True)
     locks = [kernel_lock(folder / f"{place}.lock") for place in places]
     index = _lock_first_free(locks, wait)
@@ -64,7 +64,7 @@ def _lock_first_free(locks: list[FileLock], wait: float) -> int:
 
 
 def provenance(device: torch.device, dtype: str) -> dict[str, Any]:
-    """Where and with what a result was made."""
+    """The machine, device, versions and commit that a result was made with."""
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,

@@ -1,4 +1,4 @@
-"""Whether a fit went anywhere: a network that learned nothing shows no collapse, only noise that looks like one."""
+"""Detect networks that learned nothing: they show no collapse, only noise that looks like collapse."""
 
 import torch
 from torch import Tensor
@@ -10,10 +10,10 @@ BATCH = 512
 
 @torch.inference_mode()
 def untrained(network: Network, images: Tensor, labels: Tensor, k_major: int) -> str:
-    """Why a network that was trained to the end learned nothing; empty where it did learn.
+    """Why a network learned nothing, after training to the end; empty if it learned something.
 
-    Dead features: H is the same for every sample, to float32's rounding. Chance: no better than always naming the
-    largest of the majority classes. images (n, channels, side, side), labels (n,), on the network's device.
+    Dead features: H is the same for every sample, to float32's rounding. Chance: majority accuracy is no better than
+    always answering the largest class. images (n, channels, side, side), labels (n,), on the network's device.
     """
     network.eval()
     features = torch.cat([network.features(batch) for batch in images.split(BATCH)])

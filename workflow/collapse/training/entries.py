@@ -12,9 +12,9 @@ from dataclasses import dataclass
 class LossEntry:
     """A loss (logits (n, K), labels (n,)) -> scalar.
 
-    `function` is its "module:function"; where `smoothed`, that of a function (alpha) -> loss. `theory_factor`, of a
-    squared loss: for K classes, by what its decays are to be multiplied to be those of ||P H - Y||^2 / (2N), of which
-    the optimum is known (collapse.theory.deep_linear).
+    `function` is the loss's "module:function" or, if `smoothed`, the "module:function" of a function (alpha) -> loss.
+    `theory_factor` of a squared loss: K -> the factor that turns its decays into the decays of ||P H - Y||^2 / (2N),
+    whose optimum is known (collapse.theory.deep_linear).
     """
 
     meaning: str
@@ -55,9 +55,9 @@ LOSSES = {
 class OptimizerEntry:
     """An optimizer.
 
-    `function`, a "module:function", makes it from the vector of all parameters and the protocol. `passes`: how often a
-    step goes forward and backward through the network. Where `line_search`, it evaluates the objective itself, to which
-    weight decay then belongs.
+    `function`, a "module:function", makes the optimizer from the vector of all parameters and the protocol. `passes`:
+    forward and backward passes through the network in a step. With `line_search`, the optimizer evaluates the objective
+    itself, so weight decay is part of the objective.
     """
 
     title: str
@@ -70,7 +70,7 @@ class OptimizerEntry:
 OPTIMIZERS = {
     "sgd": OptimizerEntry("SGD", "without Nesterov", "collapse.training.optimizers:sgd"),
     "adam": OptimizerEntry("Adam", "weight decay inside the gradient", "collapse.training.optimizers:adam"),
-    # PyTorch's defaults allow 20 iterations a step, and 25 evaluations, of which they take nearly all.
+    # By default PyTorch allows 20 iterations and 25 evaluations a step; steps use nearly all evaluations.
     "lbfgs": OptimizerEntry(
         "L-BFGS", "strong Wolfe line search", "collapse.training.optimizers:lbfgs", passes=25, line_search=True
     ),

@@ -1,4 +1,4 @@
-"""Locks that the kernel lets go of when the process ends, however it ends."""
+"""Locks that the kernel releases when the process ends, however it ends."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from filelock import FileLock
 
 
 def kernel_lock(path: Path) -> FileLock:
-    """The lock of a file, an flock: acquiring it raises Timeout at once when somebody else holds it.
+    """The flock of a file; acquiring it raises Timeout at once if another process holds it.
 
-    It has no substitute on file systems without flock: a file whose presence is the lock would outlive a kill -9. The
-    file stays when the lock is released: else the next two processes could each lock a file of their own.
+    File systems without flock get no lock: a file whose presence is the lock would outlive a kill -9. Releasing the
+    lock keeps the file, or the next two processes could each lock a file of their own.
     """
     return FileLock(path, blocking=False, fallback_to_soft=False, preserve_lock_file=True)

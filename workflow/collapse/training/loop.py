@@ -13,13 +13,13 @@ from collapse.recipe import Protocol
 from collapse.training.losses import loss_named
 from collapse.training.optimizers import Stepper
 
-# What is gathered at once: little enough to stay in a core's cache.
+# Bytes of images that are gathered at once: few enough to stay in a core's cache.
 CHUNK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the train set did; loss and accuracy are those of the steps, in train mode."""
+    """One pass over the train set; loss and accuracy are means over samples, each at its own step, in train mode."""
 
     epoch: int
     learning_rate: float
@@ -43,12 +43,12 @@ def oversampled(labels: Tensor, k_major: int, oversampling: int) -> Tensor:
 class Training:
     """A network in training.
 
-    1. Shuffle the positions, with a generator of its own on the CPU: the same order on every device.
-    2. Batches of `batch_size`, the last one short. They are cut from chunks: gathering a few batches at once, and
-       counting their right answers at once, costs a fifth of doing so batch by batch for a small network.
+    1. Shuffle the positions, with a separate generator on the CPU: the same order on every device.
+    2. Batches of `batch_size`, the last one short, are cut from chunks: for a small network, gathering a chunk and
+       counting its right answers at once costs a fifth of gathering and counting by batch.
     3. A step of the optimizer on the loss; weight decay on every parameter.
     4. The step size follows the schedule, epoch by epoch.
-    5. In a first phase other layers are frozen than afterwards, where the optimizer starts anew.
+    5. A first phase freezes other layers than the second phase, which begins with a new optimizer.
 
     images (n, channels, side, side), labels (n,) are on the network's device; positions (epoch length,) on the CPU.
     """
@@ -56,7 +56,7 @@ class Training:
     def __init__(
         self, network: Network, images: Tensor, labels: Tensor, positions: Tensor, protocol: Protocol, order_seed: int
     ):
-        if images.is_cuda or protocol.dtype == "bfloat16":  # convolutions are faster so; plain CPU ones are not
+        if images.is_cuda or protocol.dtype == "bfloat16":  # faster convolutions, but not in float32 on the CPU
             network = network.to(memory_format=torch.channels_last)
             images = images.contiguous(memory_format=torch.channels_last)
         self.network, self.images, self.labels, self.positions = network, images, labels, positions
@@ -64,21 +64,21 @@ class Training:
         self.generator = torch.Generator().manual_seed(order_seed)
         self.main_frozen = network.frozen
         self._enter_phase(0)
-        # What a training that diverges goes back to: parameters and buffers as the last finite epoch left them.
+        # Parameters and buffers after the last finite epoch, to which a diverging training is reset.
         self._tensors = [*network.parameters(), *network.buffers()]
         self._finite = [tensor.detach().clone() for tensor in self._tensors]
         self.chunk = protocol.batch_size * max(1, CHUNK_BYTES // (protocol.batch_size * images[0].nbytes))
         self.history: list[Epoch] = []
 
     def _enter_phase(self, epoch: int) -> None:
-        """Freeze what is frozen in epoch index `epoch`, with an optimizer for the rest."""
+        """Freeze the layers that are frozen in epoch index `epoch`, and make an optimizer for the others."""
         first = self.protocol.first_phase
         self.network.freeze(first.frozen if first and epoch < first.epochs else self.main_frozen)
         self.stepper = Stepper(self.network, self.protocol, loss_named(self.protocol.loss, self.protocol.smoothing))
 
     def run_epoch(self) -> Epoch:
-        """Train for one epoch. Raises Diverged when its loss, or a weight after it, is not finite; the network is then
-        as the epoch before left it, and the history ends with the epoch that failed.
+        """Train for one epoch. Raises Diverged if the epoch's loss, or a weight after it, is not finite. The network is
+        then reset to the end of the epoch before, and the history ends with the failed epoch.
         """
         started, number = time.perf_counter(), len(self.history)
         self._copy(self._tensors, self._finite)
@@ -111,7 +111,7 @@ class Training:
         torch._foreach_copy_(target, source)  # one call: a copy a tensor would be 2 % of a small network's epoch
 
     def _run_chunk(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Train on consecutive batches; returns the sum of the losses of their samples, and how many were right."""
+        """Train on consecutive batches; returns the sum of the samples' losses, and the number of right answers."""
         size = self.protocol.batch_size
         batches = zip(images.split(size), labels.split(size), strict=True)
         losses, logits = zip(*(self.stepper.step(*batch) for batch in batches), strict=True)
@@ -119,7 +119,7 @@ class Training:
         return (torch.stack(losses) * sizes).sum(), (torch.cat(logits).argmax(1) == labels).sum()
 
     def state(self) -> dict[str, Any]:
-        """Everything the epochs still to come depend on."""
+        """Everything that the remaining epochs depend on."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.stepper.optimizer.state_dict(),
@@ -129,7 +129,7 @@ class Training:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a state."""
-        self._enter_phase(len(state["history"]) - 1)  # that of its last epoch, whose optimizer it holds
+        self._enter_phase(len(state["history"]) - 1)  # the state holds the optimizer of its last epoch's phase
         self.network.load_state_dict(state["network"])
         self.stepper.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])

@@ -78,7 +78,7 @@ def mse_per_sample(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def loss_named(name: str, alpha: float) -> Loss:
-    """The loss of that entry, smoothed by `alpha` where it takes one; raises ValueError for one it can not have."""
+    """The loss of that name, smoothed by `alpha` where it is smoothed; raises ValueError for an alpha out of range."""
     entry = LOSSES[name]
     function = resolve_name(entry.function)
     return function(alpha) if entry.smoothed else function

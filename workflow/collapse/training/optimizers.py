@@ -1,4 +1,4 @@
-"""Optimizers, and the step that each takes."""
+"""Optimizers, and the Stepper that takes their steps."""
 
 from collections.abc import Callable
 from pkgutil import resolve_name
@@ -17,11 +17,10 @@ ALIGNMENT = 64  # bytes: a view that starts elsewhere is multiplied more slowly
 
 
 def flatten(network: nn.Module) -> nn.Parameter:
-    """Move the trainable parameters of `network` into one vector, of which they become views, gradients too.
+    """Move the trainable parameters of `network` into one vector; parameters and gradients become views of it.
 
-    An optimizer then has one tensor to step through and to clear, whatever the network: the same arithmetic, element
-    by element, at a third of the cost for a small network on the CPU. Gaps between the views stay zero under every
-    optimizer here.
+    An optimizer then updates and clears one tensor, whatever the network: the same arithmetic, element by element, at a
+    third of the cost for a small network on the CPU. Gaps between the views stay zero under every optimizer here.
     """
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     step = ALIGNMENT // parameters[0].element_size()
@@ -90,7 +89,7 @@ class Stepper:
         return first[0]
 
     def _objective(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss, logits, and what is differentiated: the loss and those penalties that the optimizer leaves to it."""
+        """Loss, logits, and the objective to differentiate: loss plus penalties that the optimizer does not apply."""
         if self.protocol.dtype == "bfloat16":
             with torch.autocast(images.device.type, torch.bfloat16):
                 return self._penalised(images, target)
@@ -103,7 +102,7 @@ class Stepper:
         if protocol.separate_decay:
             extra = penalty(features, self.network.head_weights(), protocol.feature_decay, protocol.weight_decay)
         elif self.entry.line_search:
-            # The optimizer has no weight decay of its own: it belongs to the objective that the line search sees.
+            # The line search evaluates the objective, so weight decay has to be part of it.
             extra = protocol.weight_decay / 2 * self.flat.square().sum()
         else:
             return loss, logits, loss

@@ -1,4 +1,4 @@
-"""Progress a person can watch: a line now and then, so that several jobs can share a terminal and a log keeps them."""
+"""Progress in occasional lines, so that several jobs can share a terminal and logs stay short."""
 
 import sys
 import time

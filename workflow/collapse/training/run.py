@@ -27,13 +27,13 @@ from collapse.training.loop import Diverged, Epoch, Training, oversampled
 from collapse.training.state import CURRENT, PREVIOUS, load_state, locked, save_state
 
 CONTIGUOUS = torch.contiguous_format
-# What a finished run leaves beside its checkpoints; run.json last, as it vouches for the others.
+# Files of a finished run beside its checkpoints; run.json is written last, as it says that the others are complete.
 RESULTS = ("recipe.json", "history.csv", "run.json")
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a training works with: prepared data, its own folder for the state, and when to save or stop."""
+    """Surroundings of a training: prepared data, its state folder, its device, and when to save or stop."""
 
     dataset: Path
     rows: np.ndarray
@@ -59,7 +59,7 @@ def network_of(recipe: Recipe) -> Network:
 def load_images(
     recipe: Recipe, dataset: Path, split: str, rows: np.ndarray | None, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Images (n, channels, side, side) float32 and labels (n,) int64 of a split, as the recipe wants them."""
+    """Images (n, channels, side, side) float32 and labels (n,) int64 of a split, prepared as the recipe says."""
     images, labels = read_split(dataset, split)
     spec = DATASETS[recipe.dataset]
     if rows is not None:
@@ -79,17 +79,17 @@ def load_true_labels(recipe: Recipe, dataset: Path, rows: np.ndarray, device: to
 
 
 def state_folder(states: Path, run: Path) -> Path:
-    """Folder of a run's state: below `states` as the run's lies below runs/, paper/dataset/model/variant/seed-<s>."""
+    """Folder of a run's state: paper/dataset/model/variant/seed-<s> below `states`, as the run's folder below runs/."""
     return states.joinpath(*run.parts[-5:])
 
 
 def train_run(recipe: Recipe, work: RunContext) -> None:
     """Train one recipe, or go on where an earlier call was cut off; the results stay in the state folder.
 
-    A fit that fails is a result, and measured like any other; run.json says so in `status`, with the reason: untrained
-    (it ended without having learned anything), diverged (loss or weights became infinite: it is measured at its last
-    finite epoch, and has no value at the end). Raises Stopped, with the state saved, when `work.stop` says so; Locked
-    when another process trains the same run.
+    A training that fails is a result, and is measured like any other. run.json has its `status` and the reason:
+    untrained (the network learned nothing), or diverged (loss or weights are not finite: the run is measured at its
+    last finite epoch, and has no value at the end). Raises Stopped, with the state saved, when `work.stop` says so;
+    Locked when another process trains the same run.
     """
     dataset_sha256 = read_json(work.dataset / "manifest.json")["splits"]["train"]["sha256"]
     identity = f"{recipe.sha256()} {dataset_sha256}"
@@ -123,8 +123,8 @@ def train_run(recipe: Recipe, work: RunContext) -> None:
 def publish(state: Path, folder: Path) -> None:
     """Copy a finished run from its state folder to the results.
 
-    What is left of the state is the same files under a second name, for the case that the job fails although this run
-    is finished (another of its runs, another job of its group on a cluster): Snakemake then deletes what it published.
+    The state folder keeps the finished run (its checkpoints as hard links): if another run of the same job, or another
+    job of its group on a cluster, fails later, Snakemake deletes the published files.
     """
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     shutil.copytree(state / "checkpoints", folder / "checkpoints", copy_function=_link)
@@ -136,7 +136,7 @@ def publish(state: Path, folder: Path) -> None:
 
 
 def _link(source: str, target: str) -> None:
-    """A second name for a file, which costs no space; a copy where the two places are on different disks."""
+    """Give a file a second name (a hard link) at no cost in space; copy it if the two places are on different disks."""
     try:
         os.link(source, target)
     except OSError:
@@ -144,7 +144,7 @@ def _link(source: str, target: str) -> None:
 
 
 def forget(state: Path) -> None:
-    """Delete the state of a published run, if there is one; raises Locked when a process trains it again."""
+    """Delete the state of a published run, if it exists; raises Locked if a process is training the run again."""
     if state.exists():
         with locked(state):
             shutil.rmtree(state)
@@ -159,7 +159,7 @@ def finished(state: Path, identity: str) -> bool:
 
 
 def _undamaged(folder: Path, entry: dict[str, str]) -> bool:
-    """Whether a checkpoint entry of run.json describes the file that is there."""
+    """Whether the file of a checkpoint entry of run.json exists and has the entry's checksum."""
     path = folder / "checkpoints" / entry["file"]
     return path.exists() and sha256(path) == entry["sha256"]
 
@@ -172,10 +172,10 @@ def _start(recipe: Recipe, work: RunContext) -> Training:
 
 
 def _resume(training: Training, work: RunContext, identity: str) -> int:
-    """Restore the newest usable state; returns the epoch it was saved after, 0 for none."""
+    """Restore the newest usable state; returns the number of its epochs, 0 if there is no state."""
     state = load_state(work.state, identity, work.log)
     if state is None:
-        # Checkpoints of another recipe are in nobody's history.
+        # Without a state, checkpoints that lie here are of another recipe or an unknown history.
         shutil.rmtree(work.state / "checkpoints", ignore_errors=True)
         return 0
     training.restore(state)
@@ -222,7 +222,7 @@ def first_fit(history: list[Epoch]) -> int | None:
 
 
 def _save_checkpoint(network: torch.nn.Module, folder: Path, epoch: int) -> None:
-    # Clones: the parameters are views into one vector, which safetensors would refuse.
+    # Clone the parameters: they are views of one vector, and safetensors refuses tensors that share memory.
     weights = {name: tensor.cpu().clone(memory_format=CONTIGUOUS) for name, tensor in network.state_dict().items()}
     with replacing(folder / f"epoch-{epoch:04d}.safetensors") as part:
         save_file(weights, part)

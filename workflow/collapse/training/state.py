@@ -26,10 +26,10 @@ class Locked(UserError, RuntimeError):
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run's lock; the kernel lets go of it when the process ends, however it ends.
+    """Hold the run's lock; the kernel releases it when the process ends, however it ends.
 
-    Raises Locked when another process holds it: two trainings of one run would overwrite each other's state; NotWritten
-    when there is no place for it.
+    Raises Locked if another process holds the lock, as two trainings of one run would overwrite each other's state;
+    NotWritten if the lock's file can not be written.
     """
     lock = kernel_lock(folder / "lock")
     try:
@@ -46,7 +46,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def save_state(folder: Path, tree: Any, identity: str) -> None:
-    """Write `tree` (nested dicts, lists, tensors, numbers, strings) of the run of that identity; keep the last too."""
+    """Write `tree` (nested dicts, lists, tensors, numbers, strings) as the run's state; keep the previous state too."""
     tensors: dict[str, Tensor] = {}
     skeleton = json.dumps(_take_tensors(tree, tensors))
     with replacing(folder / CURRENT) as part:
@@ -87,7 +87,7 @@ def _take_tensors(tree: Any, tensors: dict[str, Tensor]) -> Any:
 def _put_tensors(skeleton: dict[str, Any], file: Any) -> Any:
     (kind, content), *_ = skeleton.items()
     if kind == "tensor":
-        # A copy, aligned as torch aligns: sums of an unaligned tensor are taken in another order, with other last bits.
+        # Copy to torch's alignment: torch sums an unaligned tensor in another order, with other last bits.
         return file.get_tensor(content).clone()
     if kind == "dict":
         return {key: _put_tensors(value, file) for key, value in content}

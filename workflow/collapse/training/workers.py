@@ -1,6 +1,7 @@
-"""Runs trained by a job: one after the other or side by side, stopped by a signal, published when all have ended.
+"""Train the runs of a job, in turn or side by side; publish them when all have ended; stop on a signal.
 
-SIGTERM and SIGINT do not interrupt an epoch: its state is saved first. Whoever starts the job again gets the same runs.
+SIGTERM and SIGINT stop a training at the end of its epoch, with the state saved. Started again, the job gives the same
+runs as without the stop.
 """
 
 import functools
@@ -39,7 +40,7 @@ class Machine:
     """What the trainings of a job may use of the machine."""
 
     device: str
-    gpus: int  # that the job asked for; 0: `auto` is the CPU
+    gpus: int  # number that the job asked for; 0: device `auto` is the CPU
     jobs_per_gpu: int
     locks: Path  # folder of the machine's GPU locks
     workers: int  # runs trained side by side, each on a GPU of its own
@@ -47,17 +48,17 @@ class Machine:
 
 
 def train_tasks(tasks: Sequence[Task], machine: Machine, save_every: float) -> int:
-    """Train all runs and publish them; returns the exit status: 0, or that of what stopped the first that stopped.
+    """Train all runs and publish them; returns the exit status: 0, or the first worker's that is not 0.
 
-    The exit status of a signal is 128 + its number. Runs that ended before the signal are not published: their state
-    folders keep them. The handlers of SIGTERM and SIGINT are this function's until the process ends.
+    A signal gives the exit status 128 + its number. Runs that ended before the signal are not published: their state
+    folders keep them. The handlers of SIGTERM and SIGINT that this function sets stay until the process ends.
     """
     count = min(machine.workers, len(tasks))
     threads = max(1, machine.threads // count)
     shares = [functools.partial(train_in_turn, tasks[i::count], machine, threads, save_every) for i in range(count)]
     status = shares[0]() if count == 1 else side_by_side(shares)
     if status == 0:
-        # Only now: Snakemake deletes every output of a job that did not finish, and with them the runs that did.
+        # Not before: Snakemake deletes all outputs of a failed job, with them the runs that were already published.
         for task in tasks:
             publish(task.state, task.folder)
     return status
@@ -66,16 +67,16 @@ def train_tasks(tasks: Sequence[Task], machine: Machine, save_every: float) -> i
 def train_in_turn(tasks: Sequence[Task], machine: Machine, threads: int, save_every: float) -> int:
     """Train runs on one device; returns 0, or 128 + the signal that stopped them.
 
-    In a worker, which has a parent, the parent's death stops them too, as SIGKILL would: nobody would publish them.
+    In a worker process, the parent's death (as by SIGKILL) stops the runs too: nobody would publish them.
     """
     torch.set_num_threads(threads)
-    # A deep network without batch norm, whose signal vanishes, would compute with denormals at a third of the speed.
+    # Without batch norm a deep network's activations can vanish: computing with denormals takes three times as long.
     torch.set_flush_denormal(True)
     caught: list[int] = []
     parent = multiprocessing.parent_process()
     try:
         with share(choose_device(machine.device, machine.gpus), machine.jobs_per_gpu, machine.locks) as device:
-            # Not before: who waits for a GPU has nothing to save.
+            # Catch signals only from here on: while the job waits for a GPU, it has nothing to save.
             for number in SIGNALS:
                 signal.signal(number, lambda received, frame: caught.append(received))
             for task in tasks:
@@ -106,7 +107,7 @@ def side_by_side(shares: Sequence[Callable[[], int]]) -> int:
 
     def pass_on(received: int, frame: object) -> None:
         for process in workers:
-            if process.pid and process.is_alive():  # the number of one that ended may be another process's by now
+            if process.pid and process.is_alive():  # the number of an ended process may be another's by now
                 os.kill(process.pid, received)
 
     for number in SIGNALS:
