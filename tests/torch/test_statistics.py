@@ -308,3 +308,22 @@ def test_separation_is_that_of_a_pseudo_inverse(bias):
     found = class_statistics(torch.from_numpy(hidden), torch.from_numpy(labels), 10)
     parts = found.coordinates.numpy(), found.within.numpy(), found.count.numpy(), np.array(100)
     assert variability.separation_fuzziness(*parts) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-22, 1.0, 1e20])
+def test_deviations_are_scaled_by_the_largest_activation(size):
+    """Means may lie as close together as they like: what is squared is scaled by how large the activations are."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(60) % 3
+    means = 1e-3 * torch.randn(3, 5, generator=generator)
+    features = size * (means[labels] + torch.randn(60, 5, generator=generator))
+    moments = Moments(3, 5)
+    moments.add(features, labels)
+    scale = Subspace(moments.mean, moments.count, torch.float32, moments.largest).scale
+    if size == 1.0:
+        assert scale == 1
+    else:
+        assert 0.5 <= scale * float(features.abs().max()) <= 2
+    exact = class_statistics(features.double(), labels, 3)
+    found = class_statistics(features, labels, 3)
+    assert torch.allclose(found.trace, exact.trace, rtol=1e-5, atol=0)

@@ -82,8 +82,8 @@ class Subspace:
         scale = means.norm(dim=1).max() if len(means) else torch.zeros((), device=mean.device)
         gram = centred @ centred.T / max(1, len(means))
         eigenvalues, vectors = torch.linalg.eigh(gram)
-        largest = eigenvalues[-1] if len(eigenvalues) else torch.zeros((), device=mean.device)
-        kept = eigenvalues > torch.maximum(RANK_TOLERANCE * largest, (EQUAL_TOLERANCE * scale) ** 2)
+        top = eigenvalues[-1] if len(eigenvalues) else torch.zeros((), device=mean.device)
+        kept = eigenvalues > torch.maximum(RANK_TOLERANCE * top, (EQUAL_TOLERANCE * scale) ** 2)
         self.spectrum = eigenvalues[kept]
         scaled = vectors[:, kept] * (len(means) * self.spectrum).sqrt()  # (K, r), coordinates of the classes present
         self.coordinates = torch.full((len(mean), len(self.spectrum)), torch.nan, dtype=mean.dtype, device=mean.device)

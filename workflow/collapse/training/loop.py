@@ -10,6 +10,7 @@ from torch import Tensor
 
 from collapse.models.network import Network
 from collapse.recipe import Protocol
+from collapse.statistics.recorder import all_finite
 from collapse.training.losses import loss_named
 from collapse.training.optimizers import Stepper
 
@@ -64,9 +65,6 @@ class Training:
         self.generator = torch.Generator().manual_seed(order_seed)
         self.main_frozen = network.frozen
         self._enter_phase(0)
-        # Parameters and buffers after the last finite epoch, to which a diverging training is reset.
-        self._tensors = [*network.parameters(), *network.buffers()]
-        self._finite = [tensor.detach().clone() for tensor in self._tensors]
         self.chunk = protocol.batch_size * max(1, CHUNK_BYTES // (protocol.batch_size * images[0].nbytes))
         self.history: list[Epoch] = []
 
@@ -75,15 +73,18 @@ class Training:
         first = self.protocol.first_phase
         self.network.freeze(first.frozen if first and epoch < first.epochs else self.main_frozen)
         self.stepper = Stepper(self.network, self.protocol, loss_named(self.protocol.loss, self.protocol.smoothing))
+        # What an epoch changes, the parameters in one vector, and its copy, to which a diverging training is reset.
+        self._tensors = [self.stepper.flat, *self.network.buffers()]
+        self._finite = [tensor.detach().clone() for tensor in self._tensors]
 
     def run_epoch(self) -> Epoch:
         """Train for one epoch. Raises Diverged if the epoch's loss, or a weight after it, is not finite. The network is
         then reset to the end of the epoch before, and the history ends with the failed epoch.
         """
         started, number = time.perf_counter(), len(self.history)
-        self._copy(self._tensors, self._finite)
         if self.protocol.first_phase and number == self.protocol.first_phase.epochs:
             self._enter_phase(number)
+        self._copy(self._tensors, self._finite)
         rate = self.protocol.learning_rate_at(number)
         for group in self.stepper.optimizer.param_groups:
             group["lr"] = rate
@@ -98,7 +99,7 @@ class Training:
         mean_loss, accuracy = loss_sum.item() / len(order), correct.item() / len(order)
         seconds = time.perf_counter() - started + (self.history[-1].seconds if self.history else 0.0)
         self.history.append(Epoch(number + 1, rate, mean_loss, accuracy, seconds))
-        finite = {"loss": math.isfinite(mean_loss), "weights": bool(self.stepper.flat.isfinite().all())}
+        finite = {"loss": math.isfinite(mean_loss), "weights": all_finite(self.stepper.flat)}
         if not all(finite.values()):
             self._copy(self._finite, self._tensors)
             failed = " and ".join(name for name, is_finite in finite.items() if not is_finite)
