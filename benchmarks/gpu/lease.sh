@@ -6,7 +6,7 @@
 # with none, nothing is run.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
-: "${WORK:=/tmp/collapse-lease}" "${OUT:=$WORK/out}" "${PYTHON:=python3}"
+: "${WORK:=${TMPDIR:-/tmp}/collapse-lease}" "${OUT:=$WORK/out}" "${PYTHON:=python3}"
 mkdir -p "$WORK/raw" "$WORK/site" "$OUT"
 
 for wheel in .whl/*.whl; do
