@@ -24,7 +24,6 @@ from collapse.theory.entries import PREDICTIONS
 KEYS = ["epoch", "split", "layer", "bn_mode", "classes", "metric"]
 Values = dict[tuple, float]  # of one run, by KEYS, in the order of its metrics.csv
 
-
 STATUSES = ("ok", "untrained", "diverged")  # of runs (collapse.training.run.train_run)
 
 
@@ -48,11 +47,6 @@ class Run:
     reason: str
     values: Values
     reasons: dict[tuple, str]
-
-    @property
-    def last_epoch(self) -> int | None:
-        """The last measured epoch; None where there is none."""
-        return max((key[0] for key in self.values), default=None)
 
 
 def read_run(folder: Path) -> Run:
