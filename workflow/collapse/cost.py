@@ -4,8 +4,6 @@ The minutes are limits, not forecasts. FLOPs agree with torch's own count (scrip
 set low, so that a healthy job ends well within its limit.
 """
 
-from collapse.data.entries import DATASETS
-from collapse.models.entries import NETWORKS
 from collapse.models.shape import Shape
 from collapse.recipe import Recipe
 from collapse.training.entries import OPTIMIZERS
@@ -20,8 +18,8 @@ GPU_MINUTES, SHORT_MINUTES = 20, 15
 
 def flops_per_image(recipe: Recipe) -> float:
     """FLOPs of going forward and backward through the network with one image."""
-    shape = Shape(DATASETS[recipe.dataset].channels, recipe.image_size, recipe.num_labels())
-    return NETWORKS[recipe.model].training_flops(shape, recipe.options())
+    shape = Shape(recipe.dataset_entry.channels, recipe.image_size, recipe.num_labels())
+    return recipe.network_entry.training_flops(shape, recipe.options())
 
 
 def training_passes(recipe: Recipe) -> int:
@@ -37,7 +35,7 @@ def training_minutes(recipe: Recipe, rate: float = CORE_RATE) -> float:
 
 def extraction_minutes(recipe: Recipe, rate: float = CORE_RATE) -> float:
     """Minutes of measuring every checkpoint on all of the dataset, at a rate in FLOP/s."""
-    samples = sum(DATASETS[recipe.dataset].train_counts) * len(recipe.checkpoint_epochs())
+    samples = sum(recipe.dataset_entry.train_counts) * len(recipe.checkpoint_epochs())
     return flops_per_image(recipe) * samples / rate / 60
 
 
@@ -53,5 +51,5 @@ def short(recipe: Recipe) -> bool:
 
 def memory_mb(recipe: Recipe) -> int:
     """Megabytes of memory: torch, the Snakemakes inside a cluster's job, and some copies of the images as float32."""
-    spec = DATASETS[recipe.dataset]
+    spec = recipe.dataset_entry
     return 1500 + int(4 * sum(spec.train_counts) * spec.channels * recipe.image_size**2 * 4 / 1e6)

@@ -16,9 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from collapse.data.entries import DATASETS
+from collapse.data.entries import DATASETS, DatasetEntry
 from collapse.former_names import former_options, present_options
-from collapse.models.entries import NETWORKS
+from collapse.models.entries import NETWORKS, NetworkEntry
 from collapse.models.options import NetworkOptions
 from collapse.strict import Choices, ConfigModel, check_choice, meanings
 from collapse.training.entries import LOSSES, OPTIMIZERS
@@ -286,7 +286,7 @@ class Recipe(ConfigModel):
 
     @model_validator(mode="after")
     def _possible(self) -> "Recipe":
-        spec = DATASETS[self.dataset]
+        spec = self.dataset_entry
         check_channels(self.dataset, mean=self.mean, std=self.std)
         if self.imbalance.counts:
             if len(self.imbalance.counts) != spec.num_classes:
@@ -336,17 +336,27 @@ class Recipe(ConfigModel):
         """The same recipe with every source of chance at `seed`."""
         return self.model_copy(update={"seeds": Seeds.all(seed)})
 
+    @property
+    def dataset_entry(self) -> DatasetEntry:
+        """The entry of the dataset."""
+        return DATASETS[self.dataset]
+
+    @property
+    def network_entry(self) -> NetworkEntry:
+        """The entry of the network."""
+        return NETWORKS[self.model]
+
     def options(self) -> NetworkOptions:
         """Options of the network."""
-        return NETWORKS[self.model].options.model_validate(self.architecture)
+        return self.network_entry.options.model_validate(self.architecture)
 
     def class_counts(self) -> tuple[int, ...]:
         """Distinct train samples of each class."""
-        return self.imbalance.class_counts(DATASETS[self.dataset].num_classes)
+        return self.imbalance.class_counts(self.dataset_entry.num_classes)
 
     def num_labels(self) -> int:
         """Number of classes that the network tells apart: the dataset's K, or 2K with latent classes."""
-        return DATASETS[self.dataset].num_classes * (2 if self.labels.latent else 1)
+        return self.dataset_entry.num_classes * (2 if self.labels.latent else 1)
 
     def epoch_length(self) -> int:
         """Samples seen in an epoch, minority samples counted `oversampling` times."""

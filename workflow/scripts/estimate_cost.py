@@ -17,7 +17,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from collapse.cost import training_passes
-from collapse.data.entries import DATASETS
 from collapse.models.entries import NETWORKS
 from collapse.models.network import Shape, build
 from collapse.recipe import Recipe
@@ -39,7 +38,7 @@ def flops_per_image(model: str, options: str, shape: Shape) -> float:
 
 def flops(recipe: Recipe) -> float:
     """FLOPs of one run."""
-    shape = Shape(DATASETS[recipe.dataset].channels, recipe.image_size, recipe.num_labels())
+    shape = Shape(recipe.dataset_entry.channels, recipe.image_size, recipe.num_labels())
     each = flops_per_image(recipe.model, json.dumps(recipe.architecture), shape)
     return each * training_passes(recipe)
 

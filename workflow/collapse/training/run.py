@@ -15,7 +15,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from collapse.atomic_io import DamagedFile, read_json, replacing, sha256, write_csv, write_json
-from collapse.data.entries import DATASETS
 from collapse.data.images import normalise
 from collapse.data.labels import changed_labels
 from collapse.data.store import read_split
@@ -51,7 +50,7 @@ class Stopped(RuntimeError):
 
 def network_of(recipe: Recipe) -> Network:
     """The recipe's network, freshly initialised, on the CPU."""
-    spec = DATASETS[recipe.dataset]
+    spec = recipe.dataset_entry
     shape = Shape(spec.channels, recipe.image_size, recipe.num_labels())
     return build(recipe.model, shape, recipe.options(), recipe.seeds.stream("init"))
 
@@ -61,7 +60,7 @@ def load_images(
 ) -> tuple[Tensor, Tensor]:
     """Images (n, channels, side, side) float32 and labels (n,) int64 of a split, prepared as the recipe says."""
     images, labels = read_split(dataset, split)
-    spec = DATASETS[recipe.dataset]
+    spec = recipe.dataset_entry
     if rows is not None:
         images, labels = images[rows], labels[rows]
     if split == "train":
@@ -74,7 +73,7 @@ def load_true_labels(recipe: Recipe, dataset: Path, rows: np.ndarray, device: to
     """Labels (n,) of the train subset before noise and latent classes changed some of them."""
     unchanged = recipe.labels.model_copy(update={"noise": 0.0, "latent": 0.0})
     labels = read_split(dataset, "train")[1][rows]
-    num_classes = DATASETS[recipe.dataset].num_classes
+    num_classes = recipe.dataset_entry.num_classes
     return torch.from_numpy(changed_labels(labels, unchanged, num_classes, recipe.seeds.noise)).to(device)
 
 
