@@ -9,7 +9,7 @@ CORES ?= all
 SCALE ?= demo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-slurm lint test test-slurm bench costs list adopt report docs gallery lock
+.PHONY: setup setup-slurm lint test test-slurm bench costs list prune index plan explain remake report docs gallery lock
 .DEFAULT_GOAL := all
 
 # Targets not named below are passed to Snakemake: a figure, a paper, a file.
@@ -75,10 +75,33 @@ costs: setup
 list: setup
 	PYTHONPATH=workflow $(BIN)/python -m scripts.list_results $(ARGS)
 
-# Take over runs that were copied into results/. A run of another recipe or dataset is an error that names the run.
-adopt: setup
-	snakemake --until draw_subset --cores $(CORES) $(ARGS)
-	snakemake --until measure --touch --cores 1 $(ARGS)
+# Say what no paper's table asks for; with ARGS=--yes, delete it.
+prune: setup
+	PYTHONPATH=workflow $(BIN)/python -m scripts.prune_results $(ARGS)
+
+# Write results/runs/index.csv: every run, what it is, and which tables ask for it.
+index: setup
+	PYTHONPATH=workflow $(BIN)/python -m scripts.index_runs $(ARGS)
+
+# What a target would still train, and what that takes: make plan TARGET=fig6 ARGS="--config scale=paper"
+TARGET ?= all
+plan: setup
+	@PYTHONPATH=workflow $(BIN)/python -m scripts.list_recipes --target $(TARGET) $(ARGS) > .venv/plan.json
+	@PYTHONPATH=workflow .venv/torch/bin/python -m scripts.estimate_cost --plan < .venv/plan.json
+
+# In which keys two runs differ: make explain results/runs/.../seed-0 results/runs/.../seed-0
+# The folders are no targets: give each an empty rule.
+ifeq (explain,$(firstword $(MAKECMDGOALS)))
+RUNS := $(wordlist 2,3,$(MAKECMDGOALS))
+.PHONY: $(RUNS)
+$(RUNS): ; @:
+endif
+explain: setup
+	@PYTHONPATH=workflow $(BIN)/python -m scripts.explain_runs $(RUNS)
+
+# Make one run again from its folder alone, and compare the weights: make remake RUN=results/runs/.../seed-0
+remake: setup
+	PYTHONPATH=workflow .venv/torch/bin/python -m scripts.remake_run $(RUN) $(ARGS)
 
 report: all
 	snakemake --report results/$(SCALE)/report.html $(ARGS)

@@ -18,7 +18,6 @@ report: "workflow/report/workflow.rst"
 
 include: "rules/setup.smk"
 include: "rules/common.smk"
-include: "rules/guards.smk"
 include: "rules/targets.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"

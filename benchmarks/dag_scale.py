@@ -19,6 +19,9 @@ from typing import NamedTuple
 
 from table import Row, write
 
+from collapse.paper import load_paper
+from collapse.plan import Plan
+
 ROOT = Path(__file__).parents[1]
 SEEDS = 3
 TURNS = {1_000: 3, 5_000: 2, 6_666: 2, 20_000: 1}  # by runs
@@ -26,7 +29,6 @@ TURNS = {1_000: 3, 5_000: 2, 6_666: 2, 20_000: 1}  # by runs
 PAPER = """\
 title: "A large grid"
 reference: "none"
-variant: "ratio-{{ratio}}_rate-{{learning_rate}}"
 protocol: {{learning_rate: 0.1, weight_decay: 0.01, batch_size: 60, epochs: 2}}
 tables:
   fig1:
@@ -44,43 +46,36 @@ scales:
 """
 
 BARE = """\
-DATA, RUN = "results/data/digits", "results/demo/runs/grid/digits/mlp/{{variant}}/seed-{{seed}}"
-VARIANTS = [f"ratio-70_rate-{{rate}}" for rate in {rates}]
+from pathlib import Path
+
+DATA, RUN, LOG = "results/data/digits", "results/runs/digits/mlp/{run}/seed-{seed}", "digits/mlp/{run}/all/seed-{seed}"
+RUNS = Path("runs").read_text().split()
 
 rule fig1:
-    input: [RUN.format(variant=variant, seed=seed) + "/metrics.csv" for variant in VARIANTS for seed in range({seeds})]
+    input: [RUN.format(run=run, seed=seed) + "/all/metrics.csv" for run in RUNS for seed in range(SEEDS)]
 
 rule prepare_data:
-    output: f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors", f"{{DATA}}/test.safetensors"
+    output: f"{DATA}/manifest.json", f"{DATA}/train.safetensors", f"{DATA}/test.safetensors"
     log: "results/logs/prepare_data/digits.log"
-    shell: "touch {{output}}"
-
-rule draw_subset:
-    input: f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors"
-    output: f"{{DATA}}/subsets/7x140_3x2/seed-{{{{seed}}}}.csv"
-    log: "results/logs/draw_subset/digits/7x140_3x2/seed-{{seed}}.log"
-    shell: "touch {{output}}"
+    shell: "touch {output}"
 
 rule train:
-    input: f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors", f"{{DATA}}/subsets/7x140_3x2/seed-{{{{seed}}}}.csv"
-    output: f"{{RUN}}/run.json", f"{{RUN}}/recipe.json", f"{{RUN}}/history.csv", directory(f"{{RUN}}/checkpoints")
-    log: "results/demo/logs/train/grid/digits/mlp/{{variant}}/seed-{{seed}}.log"
-    shell: "touch {{output}}"
+    input: f"{DATA}/manifest.json", f"{DATA}/train.safetensors"
+    output: f"{RUN}/run.json"
+    log: "results/logs/train/digits/mlp/{run}/seed-{seed}.log"
+    shell: "touch {output}"
 
 rule extract:
-    input:
-        f"{{DATA}}/manifest.json", f"{{DATA}}/train.safetensors", f"{{DATA}}/test.safetensors",
-        f"{{DATA}}/subsets/7x140_3x2/seed-{{{{seed}}}}.csv",
-        f"{{RUN}}/run.json", f"{{RUN}}/recipe.json", f"{{RUN}}/checkpoints",
-    output: f"{{RUN}}/statistics.safetensors"
-    log: "results/demo/logs/extract/grid/digits/mlp/{{variant}}/seed-{{seed}}.log"
-    shell: "touch {{output}}"
+    input: f"{DATA}/manifest.json", f"{DATA}/train.safetensors", f"{DATA}/test.safetensors", f"{RUN}/run.json"
+    output: f"{RUN}/all/statistics.safetensors"
+    log: f"results/logs/extract/{LOG}.log"
+    shell: "touch {output}"
 
 rule measure:
-    input: f"{{RUN}}/statistics.safetensors"
-    output: f"{{RUN}}/metrics.csv"
-    log: "results/demo/logs/measure/grid/digits/mlp/{{variant}}/seed-{{seed}}.log"
-    shell: "touch {{output}}"
+    input: f"{RUN}/all/statistics.safetensors"
+    output: f"{RUN}/all/metrics.csv"
+    log: f"results/logs/measure/{LOG}.log"
+    shell: "touch {output}"
 """
 
 
@@ -107,10 +102,12 @@ def our_workflow(folder: Path, rates: list[float]) -> None:
         (folder / path).write_text(text, encoding="utf-8")
 
 
-def trivial_rules(folder: Path, rates: list[float]) -> None:
-    """One bare rule a stage, and our profile."""
+def trivial_rules(folder: Path, ours: Path) -> None:
+    """One bare rule a stage, our profile, and the names of our runs."""
     shutil.copytree(ROOT / "profiles", folder / "profiles")
-    (folder / "Snakefile").write_text(BARE.format(rates=rates, seeds=SEEDS), encoding="utf-8")
+    (folder / "Snakefile").write_text(f"SEEDS = {SEEDS}\n{BARE}", encoding="utf-8")
+    plan = Plan(load_paper(ours / "config" / "papers" / "grid.yaml"), "demo", tuple(range(SEEDS)))
+    (folder / "runs").write_text("\n".join(Path(cell).name for cell in plan.recipes), encoding="utf-8")
 
 
 def plan(folder: Path, *config: str) -> Cost:
@@ -134,8 +131,8 @@ def compare(runs: int) -> list[Row]:
     """Rows of one size of grid."""
     rates = [round((1 + i) * 1e-6, 6) for i in range(runs // SEEDS)]
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        trivial_rules(Path(other), rates)
         our_workflow(Path(one), rates)
+        trivial_rules(Path(other), Path(one))
         config = ("--config", "paper=grid", "bundle_seeds=false", f"seeds={list(range(SEEDS))}")
         turns = [(plan(Path(one), *config), plan(Path(other))) for _ in range(TURNS[runs])]
     ours, bare = (Cost(*map(min, zip(*costs, strict=True))) for costs in zip(*turns, strict=True))

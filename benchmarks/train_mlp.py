@@ -24,8 +24,8 @@ from torchvision import datasets, transforms
 
 from collapse.models.entries import NETWORKS
 from collapse.models.network import Shape, build
-from collapse.recipe import Protocol
 from collapse.training.loop import Training
+from collapse.training.protocol import Protocol
 
 PROTOCOL = Protocol(optimizer="adam", learning_rate=1e-3, weight_decay=5e-4, batch_size=128, epochs=1)
 TURNS = 7

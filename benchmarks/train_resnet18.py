@@ -14,8 +14,8 @@ from table import Row, write
 
 from collapse.models.entries import NETWORKS
 from collapse.models.network import Shape, build
-from collapse.recipe import Protocol
 from collapse.training.loop import Training
+from collapse.training.protocol import Protocol
 
 BATCH, TURNS = 64, 3
 

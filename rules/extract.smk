@@ -3,28 +3,37 @@
 
 rule extract:
     input:
-        ancient(f"{DATA}/train.safetensors"),
-        ancient(f"{DATA}/test.safetensors"),
-        per_seed(f"{RUN}/recipe.json"),
-        ancient(per_seed(f"{RUN}/checkpoints")),
-        manifest=f"{DATA}/manifest.json",
-        rows=subsets_of,
-        run=per_seed(f"{RUN}/run.json"),
+        unless_made(STATISTICS, f"{DATA}/train.safetensors", f"{DATA}/test.safetensors"),
+        manifest=unless_made(STATISTICS, f"{DATA}/manifest.json"),
+        run=unless_made(STATISTICS, TRAINED),
     output:
-        per_seed(f"{RUN}/statistics.safetensors"),
+        statistics=update(bundle(STATISTICS)),
     log:
-        job_log(f"{RESULTS}/logs/extract/{CELL}"),
+        bundle_log("extract", MEASURED_CELL),
     group:
         asked("measuring_group")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads
     resources:
-        runtime=asked("extraction_minutes", retried=True),
+        runtime=limit("extraction_minutes", STATISTICS),
         mem_mb=asked("memory_mb", retried=True),
         gpu=asked("gpus"),
         in_turn=1,
+    params:
+        measuring=lambda wildcards: MEASURINGS[wildcards.measuring].identity(),
     shell:
-        "$PY_TORCH -P -m scripts.extract --dataset {input.manifest:q} --rows {input.rows:q} --runs {input.run:q} "
-        '--state "$ATLAS_STATE" --out {output:q} --device $ATLAS_DEVICE --gpus {resources.gpu:q} '
+        "$PY_TORCH -P -m scripts.extract --dataset {input.manifest:q} --measuring {params.measuring:q} "
+        "--runs {input.run:q} --out {output.statistics:q} --device $ATLAS_DEVICE --gpus {resources.gpu:q} "
         '--jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks "$ATLAS_LOCKS" --threads {threads} 2>&1 | tee -i {log:q}'
+
+
+if CONFIG.bundled:
+
+    use rule extract as extract_seed with:
+        output:
+            statistics=update(STATISTICS),
+        log:
+            seed_log("extract", MEASURED_CELL),
+
+    ruleorder: extract > extract_seed

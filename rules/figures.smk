@@ -9,15 +9,15 @@ rule tabulate:
         seeds=f"{RESULTS}/tables/{{measured}}_seeds.csv",
     log:
         f"{RESULTS}/logs/tabulate/{{measured}}.log",
-    wildcard_constraints:
-        measured="|".join(MEASURED) or "none",
     conda:
         "../envs/figures.yaml"
     params:
         spec=spec_of,
-        runs=lambda wildcards: f"{RESULTS}/runs/{wildcards.measured.split('/')[0]}",
+        plan=PLAN,
+        digest=lambda wildcards: digest_of_plan(wildcards.measured),
     shell:
-        "$PY_FIGURES -P -m scripts.tabulate --spec {params.spec:q} --runs {params.runs:q} "
+        "$PY_FIGURES -P -m scripts.tabulate --spec {params.spec:q} --plan {params.plan:q} "
+        '--plan-sha256 {params.digest} --results "$ATLAS_RESULTS" '
         "--out {output.table:q} --out-seeds {output.seeds:q} 2>&1 | tee -i {log:q}"
 
 

@@ -3,11 +3,11 @@
 
 rule measure:
     input:
-        per_seed(f"{RUN}/statistics.safetensors"),
+        unless_made(METRICS, STATISTICS),
     output:
-        per_seed(f"{RUN}/metrics.csv"),
+        bundle(METRICS),
     log:
-        job_log(f"{RESULTS}/logs/measure/{CELL}"),
+        bundle_log("measure", MEASURED_CELL),
     group:
         asked("measuring_group")
     conda:
@@ -15,8 +15,21 @@ rule measure:
     resources:
         runtime=5,
         in_turn=1,
+    params:
+        metrics=" ".join(METRIC_ENTRIES),
     shell:
         "$PY_TORCH -P -m scripts.measure --statistics {input:q} --out {output:q} 2>&1 | tee -i {log:q}"
+
+
+if CONFIG.bundled:
+
+    use rule measure as measure_seed with:
+        output:
+            METRICS,
+        log:
+            seed_log("measure", MEASURED_CELL),
+
+    ruleorder: measure > measure_seed
 
 
 # Tables measured on random subsets of the data, without runs.

@@ -11,10 +11,12 @@ rule collect_runs:
     conda:
         "../envs/figures.yaml"
     params:
-        grids=grids_of_paper,
-        runs=f"{RESULTS}/runs/{{paper}}",
+        plans=lambda wildcards: [
+            PLAN.format(measured=f"{wildcards.paper}/{table}") for table in PLANS[wildcards.paper].points
+        ],
+        runs=f"{CONFIG.results}/runs",
     shell:
-        "$PY_FIGURES -P -m scripts.collect_runs --grids {params.grids:q} --runs {params.runs:q} --out {output:q} "
+        "$PY_FIGURES -P -m scripts.collect_runs --plans {params.plans:q} --runs {params.runs:q} --out {output:q} "
         "2>&1 | tee -i {log:q}"
 
 

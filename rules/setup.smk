@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 try:
     from collapse.config import load_config
+    from collapse.own import register
     from collapse.paper import load_paper
     from collapse.plan import Plan
     from collapse.strict import ConfigError
@@ -35,6 +36,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 try:
     CONFIG = load_config(config, ROOT / "config" / "papers")
+    register(CONFIG)
     PAPERS = [load_paper(path) for path in sorted((ROOT / "config" / "papers").glob("*.yaml"))]
     PLANS = {
         paper.name: Plan(paper, CONFIG.scale, CONFIG.seeds, CONFIG.protocol)
@@ -44,11 +46,10 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error))
 
-# Settings that must not make results out of date either. The state of a training is no output: Snakemake deletes the
-# outputs of a killed job, but the next attempt needs the state.
+# Settings that must not make results out of date either.
 os.environ.update(
-    ATLAS_STATE=f"{CONFIG.results}/state/{CONFIG.scale}",
-    ATLAS_LOCKS=f"{CONFIG.results}/state",
+    ATLAS_RESULTS=CONFIG.results,
+    ATLAS_LOCKS=f"{CONFIG.results}/locks",
     ATLAS_DATA_ROOT=CONFIG.data_root,
     ATLAS_DOWNLOAD=str(CONFIG.download),
     ATLAS_DEVICE=CONFIG.device,
@@ -56,3 +57,15 @@ os.environ.update(
     ATLAS_GPUS_PER_JOB=str(CONFIG.gpus_per_job),
     ATLAS_SAVE_EVERY=str(CONFIG.save_every),
 )
+
+
+onstart:
+    unmade = [env for env in ("torch", "convex", "figures") if not (ROOT / ".venv" / env / ".installed").exists()]
+    if unmade and not MANAGED:
+        raise WorkflowError(
+            f"the environments {', '.join(unmade)} are not installed: run 'make setup', "
+            f"or use conda: --software-deployment-method conda"
+        )
+    # Tables are made from these files; a table's param is its plan's checksum.
+    for plan in PLANS.values():
+        plan.write(Path(CONFIG.results, CONFIG.scale, "plans"))

@@ -1,33 +1,40 @@
-# Recipes to runs: recipe, history, checkpoints, and run.json with the run's status and provenance.
+# Recipes to runs: recipe, train subset, history, checkpoints, and run.json with the run's status and provenance.
+# run.json alone is an output, one that the job updates: Snakemake leaves everything else in a run's folder alone.
 
 
 rule train:
     input:
-        ancient(f"{DATA}/train.safetensors"),
-        manifest=f"{DATA}/manifest.json",
-        rows=subsets_of,
+        unless_made(TRAINED, f"{DATA}/train.safetensors"),
+        manifest=unless_made(TRAINED, f"{DATA}/manifest.json"),
     output:
-        per_seed(f"{RUN}/recipe.json"),
-        per_seed(f"{RUN}/history.csv"),
-        [directory(path) for path in per_seed([f"{RUN}/checkpoints"])],
-        run=per_seed(f"{RUN}/run.json"),
+        run=update(bundle(TRAINED)),
     log:
-        job_log(f"{RESULTS}/logs/train/{CELL}"),
+        bundle_log("train"),
     group:
         asked("training_group")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads * CONFIG.gpus_per_job
     resources:
-        runtime=asked("training_minutes", retried=True),
+        runtime=limit("training_minutes", TRAINED),
         mem_mb=asked("memory_mb", retried=True),
         gpu=asked("gpus"),
         in_turn=1,
     params:
-        recipe=lambda wildcards: cell_of(wildcards).identity,
-        seeds=SEEDS,
+        recipe=lambda wildcards: cell_of(wildcards)[0],
     shell:
-        "$PY_TORCH -P -m scripts.train --recipe {params.recipe:q} --seeds {params.seeds} --dataset {input.manifest:q} "
-        '--rows {input.rows:q} --out {output.run:q} --state "$ATLAS_STATE" --save-every $ATLAS_SAVE_EVERY '
-        '--device $ATLAS_DEVICE --gpus {resources.gpu:q} --jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks "$ATLAS_LOCKS" '
-        "--workers $ATLAS_GPUS_PER_JOB --threads {threads} 2>&1 | tee -i {log:q}"
+        "$PY_TORCH -P -m scripts.train --recipe {params.recipe:q} --dataset {input.manifest:q} --out {output.run:q} "
+        "--save-every $ATLAS_SAVE_EVERY --device $ATLAS_DEVICE --gpus {resources.gpu:q} "
+        '--jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks "$ATLAS_LOCKS" --workers $ATLAS_GPUS_PER_JOB --threads {threads} '
+        "2>&1 | tee -i {log:q}"
+
+
+if CONFIG.bundled:
+
+    use rule train as train_seed with:
+        output:
+            run=update(TRAINED),
+        log:
+            seed_log("train"),
+
+    ruleorder: train > train_seed

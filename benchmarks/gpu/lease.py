@@ -30,17 +30,19 @@ from typing import NamedTuple
 import torch
 from throughput import Case, Pool, schedule
 
-from collapse.atomic_io import read_json, replacing
-from collapse.grid import Point, subset_name
+from collapse.atomic_io import replacing
+from collapse.grid import Point
+from collapse.identity import cell_name, identity
+from collapse.measuring import Measuring
 from collapse.paper import load_paper
 from collapse.plan import Plan
 from collapse.recipe import Recipe
-from collapse.training.run import state_folder
+from collapse.runs import dataset_checksum, resume_key, state_folder
 from collapse.training.state import load_state
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ("network", "loop", "dtype", "processes", "images_per_s", "lowest", "highest", "device", "torch")
-KEPT = ("recipe.json", "run.json", "history.csv", "metrics.csv")
+KEPT = ("recipe.json", "run.json", "history.csv")
 RUNS = ("fig6/vgg11", "fig6/resnet18", "fig4/vgg11", "fig4/resnet18")
 RATIOS = (1000, 10, 100, 1, "inf")  # the most telling first
 # Seconds: before a training's first epoch; for its last state; to measure a finished run.
@@ -58,14 +60,14 @@ class Run(NamedTuple):
 
     folder: Path
     recipe: Recipe
-    manifest: Path  # of the prepared dataset
+    measuring: Measuring
+    dataset: Path  # folder of the prepared dataset
 
-    def images_left(self, states: Path) -> int:
+    def images_left(self) -> int:
         """Images that its training still takes."""
         if (self.folder / "run.json").exists():
             return 0
-        identity = f"{self.recipe.sha256()} {read_json(self.manifest)['splits']['train']['sha256']}"
-        state = load_state(state_folder(states, self.folder), identity)
+        state = load_state(state_folder(self.folder), resume_key(self.recipe, dataset_checksum(self.dataset)))
         done = len(state["history"]) if state else 0
         return self.recipe.epoch_length() * (self.recipe.protocol.total_epochs - done)
 
@@ -164,17 +166,24 @@ def runs_of(wanted: str, args: argparse.Namespace, rates: Rates) -> list[Run]:
         for point in plan.grids[table].points()
         if (point.axes["k_major"], point.recipe.dataset, point.recipe.model) == (7, args.dataset, model)
     ]
-    runs = args.work / "results" / scale / "runs/layer_peeled"
-    manifest = args.work / "data" / args.dataset / "manifest.json"
-    return [Run(runs / point.cell / "seed-0", point.recipe, manifest) for point in sorted(points, key=order)]
+    results = args.work / "results"
+    return [
+        Run(
+            results / "runs" / cell_name(point.recipe) / "seed-0",
+            point.recipe,
+            point.measuring,
+            results / "data" / args.dataset,
+        )
+        for point in sorted(points, key=order)
+    ]
 
 
-def admit(runs: list[Run], rates: Rates, states: Path, seconds: float) -> list[Run]:
+def admit(runs: list[Run], rates: Rates, seconds: float) -> list[Run]:
     """Those runs, in order, that together end within `seconds`."""
     chosen, spent = [], float(START + MEASURE)
     for run in runs:
         rate = SHARE * fastest(rates, run.recipe.model, run.recipe.protocol.dtype)[0]
-        needed = run.images_left(states) / rate
+        needed = run.images_left() / rate
         fits = spent + needed <= seconds
         cell, verdict = "/".join(run.folder.parts[-4:-1]), "train" if fits else "skip"
         print(f"{verdict} {cell}: {needed:.0f} s at {rate:.0f} images/s, after {spent:.0f} of {seconds:.0f} s")
@@ -197,27 +206,25 @@ def call(script: str, *arguments: object, until: float = math.inf) -> bool:
 
 def make(run: Run, args: argparse.Namespace, device: str, end: float) -> None:
     """Train a run and measure it, as far as there is time before `end`; as rules/ does."""
-    folder, dataset, state = run.folder, run.manifest, args.work / "state"
-    rows = dataset.parent / "subsets" / subset_name(run.recipe) / "seed-0.csv"
+    folder, dataset = run.folder, run.dataset / "manifest.json"
     where = ("--device", device, "--jobs-per-gpu", 8, "--locks", args.work / "locks", "--threads", 1)
     if time.monotonic() > end - SAVE - START:
         return
-    if not (folder / "run.json").exists() and not (
-        call("draw_subset", "--dataset", dataset, "--counts", *run.recipe.class_counts(), "--seeds", 0, "--out", rows)
-        and call(
-            *("train", "--recipe", run.recipe.identity(), "--seeds", 0, "--dataset", dataset, "--rows", rows),
-            *("--out", folder / "run.json", "--state", state, "--save-every", 120, *where),
-            until=end - SAVE,
-        )
+    if not (folder / "run.json").exists() and not call(
+        *("train", "--recipe", identity(run.recipe), "--dataset", dataset, "--out", folder / "run.json"),
+        *("--save-every", 120, *where),
+        until=end - SAVE,
     ):
         return
-    statistics_file = folder / "statistics.safetensors"
-    if not (folder / "metrics.csv").exists() and call(
-        *("extract", "--dataset", dataset, "--rows", rows, "--runs", folder / "run.json", "--state", state),
-        *("--out", statistics_file, *where),
+    measured = folder / run.measuring.name
+    if not (measured / "metrics.csv").exists() and call(
+        *("extract", "--dataset", dataset, "--measuring", run.measuring.identity(), "--runs", folder / "run.json"),
+        *("--out", measured / "statistics.safetensors", *where),
         until=end,
     ):
-        call("measure", "--statistics", statistics_file, "--out", folder / "metrics.csv", until=end)
+        call(
+            "measure", "--statistics", measured / "statistics.safetensors", "--out", measured / "metrics.csv", until=end
+        )
 
 
 def pack(args: argparse.Namespace) -> None:
@@ -225,8 +232,8 @@ def pack(args: argparse.Namespace) -> None:
     results = args.work / "results"
     with replacing(args.out / "runs.tar.gz") as part, tarfile.open(part, "w:gz") as archive:
         for metrics in sorted(results.rglob("metrics.csv")):
-            for name in KEPT:
-                archive.add(metrics.parent / name, str((metrics.parent / name).relative_to(results)))
+            for path in (metrics, *(metrics.parents[1] / name for name in KEPT)):
+                archive.add(path, str(path.relative_to(results)))
 
 
 def make_runs(runs: list[Run], args: argparse.Namespace, device: str, processes: int, end: float) -> None:
@@ -245,9 +252,11 @@ def make_runs(runs: list[Run], args: argparse.Namespace, device: str, processes:
 
 def part_b(table: Path, args: argparse.Namespace, device: str, began: float) -> None:
     """Prepare the dataset, choose the runs, and make them."""
-    folder = args.work / "data" / args.dataset
+    results = args.work / "results"
+    folder = results / "data" / args.dataset
     if not (folder / "manifest.json").exists() and not call(
-        *("prepare_data", "--dataset", args.dataset, "--data-root", args.data, "--download", False, "--out", folder)
+        *("prepare_data", "--dataset", args.dataset, "--data-root", args.data, "--download", False),
+        *("--runs", results / "runs", "--out", folder),
     ):
         sys.exit("no data: no runs")
     rates = read_rates(table)
@@ -255,7 +264,7 @@ def part_b(table: Path, args: argparse.Namespace, device: str, began: float) -> 
     first = runs[0].recipe
     processes = args.processes or fastest(rates, first.model, first.protocol.dtype)[1]
     left = (args.horizon or args.seconds) - (time.monotonic() - began)
-    chosen = admit(runs, rates, args.work / "state", left)
+    chosen = admit(runs, rates, left)
     print(f"{processes} at once")
     make_runs(chosen, args, device, processes, began + args.seconds)
 

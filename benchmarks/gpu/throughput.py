@@ -24,8 +24,8 @@ from torchvision import transforms
 
 from collapse.models.entries import NETWORKS
 from collapse.models.network import Network, Shape, build
-from collapse.recipe import Protocol
 from collapse.training.loop import Training
+from collapse.training.protocol import Protocol
 
 BATCH, STEPS = 128, 40  # of an epoch
 TURN, TURNS = 0.5, 3

@@ -4,26 +4,26 @@ import math
 import pandas as pd
 import pytest
 
+from collapse.atomic_io import DamagedFile
 from collapse.claims.check import check
 from collapse.claims.language import Claim
+from collapse.grid import Grid
+from collapse.identity import cell_name
 from collapse.paper import Best, Column
-from collapse.plan import TableSpec
-from collapse.tables import CutOff, NoSuchValue, Outdated, seeds_table, summary
+from collapse.plan import PlannedRun, TableSpec
+from collapse.runs import WrongRun
+from collapse.tables import NoSuchValue, seeds_table, summary
 from collapse.theory.layer_peeled import solve
 from collapse.theory.predictions import layer_peeled
 
+GRID = Grid(
+    blocks=({"dataset": "digits", "model": "mlp", "k_major": [3, 7], "n_major": 140, "ratio": [1, 70]},),
+    protocol={"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0, "batch_size": 60, "epochs": 2},
+    source="test",
+)
 SPEC = TableSpec.model_validate(
     {
-        "grid": {
-            "blocks": [
-                {"dataset": "digits", "model": "mlp", "k_major": [3, 7], "n_major": 140, "ratio": [1, 70]},
-            ],
-            "protocol": {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0, "batch_size": 60, "epochs": 2},
-            "changes": {},
-            "seeds": [0, 1],
-            "variant": "majority-{k_major}_ratio-{ratio}",
-            "source": "test",
-        },
+        "source": "test",
         "key_columns": ["dataset", "k_major", "ratio", "oversampling"],
         "columns": {"cos_minor": {"metric": "cosine_mean", "layer": "classifier", "split": "-", "classes": "minority"}},
     }
@@ -34,21 +34,49 @@ CLAIM = {"statement": "s", "figure": "f", "table": "t", "column": "cos_minor", "
 CLAIM |= {"published": {"value": "v", "source": "s"}}
 
 
+def planned(grid=GRID, keys=SPEC.key_columns):
+    """The runs of a grid, at seeds 0 and 1."""
+    return [
+        PlannedRun({key: point.value(key) for key in keys}, seed, cell_name(point.recipe), point.measuring.name)
+        for point in grid.points()
+        for seed in (0, 1)
+    ]
+
+
+def at_both_epochs():
+    """The grid, measured at both epochs."""
+    (block,) = GRID.blocks
+    return GRID.model_copy(update={"blocks": (block | {"measurements": 2, "keep_checkpoints": "measured"},)})
+
+
+def read(results, spec=SPEC, grid=GRID):
+    """The table over a grid's runs."""
+    return seeds_table(spec, planned(grid, spec.key_columns), results)
+
+
+def folder_of(results, k_major, ratio, seed):
+    """Folder of the metrics of one run of GRID."""
+    wanted = {"k_major": k_major, "ratio": ratio}
+    (found,) = [run for run in planned() if wanted.items() <= run.axes.items() and run.seed == seed]
+    return results / "runs" / found.folder / "all"
+
+
+def metrics(results):
+    """metrics.csv of every run, with the run's ratio and seed."""
+    for path in sorted((results / "runs").rglob("metrics.csv")):
+        recipe = json.loads((path.parents[1] / "recipe.json").read_text())
+        yield path, recipe["imbalance"]["ratio"], recipe["seeds"]["init"]
+
+
 def went(folder, status, reason=""):
-    """Say how the run in a folder went."""
-    (folder / "run.json").write_text(json.dumps({"status": status, "reason": reason}))
+    """Say how the run with its metrics in a folder went."""
+    run = {"status": status, "reason": reason, "dataset_sha256": "0"}
+    (folder.parent / "run.json").write_text(json.dumps(run))
 
 
-def measured(epochs):
-    """The grid's epochs are measured at: the last alone, or both."""
-    blocks = [block | {"measurements": epochs, "keep_checkpoints": "measured"} for block in SPEC.grid.blocks]
-    return SPEC.grid.model_copy(update={"blocks": tuple(blocks)})
-
-
-@pytest.fixture
-def runs(tmp_path):
+def made(results, grid=GRID):
     """Metrics whose value tells which run and which classes they are of: 10 * ratio + first class + seed / 10."""
-    for cell, ratio in (("majority-10_ratio-1", 1), ("majority-3_ratio-70", 70), ("majority-7_ratio-70", 70)):
+    for point in grid.points():
         for seed in (0, 1):
             rows = [
                 (
@@ -58,20 +86,26 @@ def runs(tmp_path):
                     "-",
                     f"{first}-9",
                     "cosine_mean",
-                    10 * ratio + first + seed / 10 - (2 - epoch),
+                    10 * point.recipe.imbalance.ratio + first + seed / 10 - (2 - epoch),
                 )
                 for epoch in (1, 2)
                 for first in (3, 7)
             ]
-            folder = tmp_path / "digits" / "mlp" / cell / f"seed-{seed}"
-            folder.mkdir(parents=True)
+            folder = results / "runs" / cell_name(point.recipe) / f"seed-{seed}" / "all"
+            folder.mkdir(parents=True, exist_ok=True)
             pd.DataFrame(rows, columns=HEADER[:-1]).assign(reason="").to_csv(folder / "metrics.csv", index=False)
+            (folder.parent / "recipe.json").write_text(point.recipe.at_seed(seed).model_dump_json())
             went(folder, "ok")
-    return tmp_path
+    return results
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return made(tmp_path)
 
 
 def test_a_balanced_run_serves_every_majority(runs):
-    table = summary(seeds_table(SPEC, runs), SPEC)
+    table = summary(read(runs), SPEC)
     columns = ["dataset", "k_major", "ratio", "oversampling", "cos_minor_mean", "cos_minor_std", "cos_minor_n", "runs"]
     assert list(table) == columns
     values = table.set_index(["k_major", "ratio"])
@@ -84,34 +118,24 @@ def test_a_balanced_run_serves_every_majority(runs):
     assert (table.oversampling == 1).all()
 
 
-def test_metrics_of_an_earlier_version_are_read_under_the_names_of_today(runs):
-    for path in runs.rglob("metrics.csv"):
-        with path.open("a") as file:
-            for layer in ("fc1", "features"):
-                file.write(f"2,train,{layer},eval,all,separation,1.0,\n2,train,{layer},eval,all,nc1_quotient,,why\n")
-    columns = {"d": Column(metric="separation_fuzziness"), "nc1": Column(metric="nc1_trace_ratio")}
-    table = seeds_table(SPEC.model_copy(update={"columns": columns, "rows_per": ("layer",)}), runs)
-    assert set(table.layer) == {0, 1}
-    assert set(table.d) == {1.0}
-    assert table.nc1.isna().all()
-    assert set(table.reason) == {"nc1: why"}
-
-
 def test_a_column_is_of_one_batch_norm_mode(runs):
     column = {"metric": "separation_fuzziness", "layer": "fc1", "bn_mode": "train"}
-    for path in runs.rglob("metrics.csv"):
+    for path, _, _ in metrics(runs):
         with path.open("a") as file:
             file.write(
                 "2,train,fc1,eval,all,separation_fuzziness,1.0,\n2,train,fc1,train,all,separation_fuzziness,3.0,\n"
             )
     spec = SPEC.model_copy(update={"columns": {"d": Column.model_validate(column)}})
-    assert set(seeds_table(spec, runs).d) == {3.0}
+    assert set(read(runs, spec).d) == {3.0}
     spec = SPEC.model_copy(update={"columns": {"d": Column.model_validate(column | {"bn_mode": "eval"})}})
-    assert set(seeds_table(spec, runs).d) == {1.0}
+    assert set(read(runs, spec).d) == {1.0}
 
 
-def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(runs):
-    for path in runs.rglob("metrics.csv"):
+def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(tmp_path):
+    both = at_both_epochs()
+    for grid in (GRID, both):
+        made(tmp_path, grid)
+    for path, _, _ in metrics(tmp_path):
         with path.open("a") as file:
             for epoch in (1, 2):
                 for i, layer in enumerate(("flatten", "block.inner", "block", "features", "logits")):
@@ -119,27 +143,26 @@ def test_a_table_within_runs_has_a_row_for_each_epoch_layer_and_mode(runs):
                         value = 100 * epoch + 10 * i + (mode == "train")
                         file.write(f"{epoch},train,{layer},{mode},all,separation_fuzziness,{value},\n")
     changed = {"rows_per": ("epoch", "layer", "bn_mode"), "columns": {"d": Column(metric="separation_fuzziness")}}
-    changed |= {"grid": measured(2)}
     spec = SPEC.model_copy(update=changed)
-    table = summary(seeds_table(spec, runs), spec)
+    table = summary(read(tmp_path, spec, both), spec)
     one = table[(table.k_major == 7) & (table.ratio == 70)].set_index(["epoch", "layer", "bn_mode"])
     assert len(one) == 2 * 3 * 2  # what is inside a layer, and the logits, are no measured layers
     assert one.d_mean[1, 0, "eval"] == 100
     assert one.d_mean[2, 1, "train"] == 221
     assert one.d_mean[2, 2, "eval"] == 230
     assert (one.d_n == 2).all()
-    assert set(seeds_table(spec.model_copy(update={"grid": measured(1)}), runs).epoch) == {2}  # as the recipe asks
+    assert set(read(tmp_path, spec).epoch) == {2}  # as the recipe asks
     spec = spec.model_copy(update={"rows_per": ("layer",)})
-    assert set(seeds_table(spec, runs).d) == {200, 220, 230}  # the last epoch, in eval mode
+    assert set(read(tmp_path, spec, both).d) == {200, 220, 230}  # the last epoch, in eval mode
 
 
 def test_a_run_that_diverged_has_no_value_at_the_end_and_says_why(runs):
     """It is measured at its last finite epoch, 1: that is not the value of the end."""
-    folder = runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1"
+    folder = folder_of(runs, 7, 70, 1)
     lines = (folder / "metrics.csv").read_text().splitlines(keepends=True)
     (folder / "metrics.csv").write_text("".join(line for line in lines if not line.startswith("2,")))
     went(folder, "diverged", "diverged in epoch 2: loss not finite")
-    seeds = seeds_table(SPEC, runs)
+    seeds = read(runs)
     row = seeds[(seeds.k_major == 7) & (seeds.ratio == 70) & (seeds.seed == 1)].iloc[0]
     assert math.isnan(row.cos_minor)
     assert (row.status, row.reason) == ("diverged", "diverged in epoch 2: loss not finite")
@@ -152,16 +175,22 @@ def test_a_run_that_diverged_has_no_value_at_the_end_and_says_why(runs):
         found = check("c", Claim.model_validate(CLAIM | how), seeds, list(SPEC.key_columns), "demo")
         assert found["verdict"] == "undefined"
         assert found["reason"] == "1 of 2 values are missing: diverged in epoch 2: loss not finite"
-    spec = SPEC.model_copy(update={"grid": measured(2), "rows_per": ("epoch",)})
-    by_epoch = seeds_table(spec, runs)
-    by_epoch = by_epoch[(by_epoch.k_major == 7) & (by_epoch.ratio == 70) & (by_epoch.seed == 1)]
-    assert list(by_epoch.cos_minor.isna()) == [False, True]
+
+
+def test_a_run_that_diverged_has_its_value_at_the_last_finite_epoch(tmp_path):
+    both = at_both_epochs()
+    made(tmp_path, both)
+    for path, _, _ in metrics(tmp_path):
+        path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith("2,")))
+        went(path.parent, "diverged", "diverged in epoch 2: loss not finite")
+    table = read(tmp_path, SPEC.model_copy(update={"rows_per": ("epoch",)}), both)
+    assert list(table.cos_minor.isna()[:2]) == [False, True]
 
 
 def test_an_untrained_run_is_measured_counted_and_said(runs):
-    folder = runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1"
+    folder = folder_of(runs, 7, 70, 1)
     went(folder, "untrained", "majority accuracy stays at chance: 0.100 on the train set")
-    seeds = seeds_table(SPEC, runs)
+    seeds = read(runs)
     table = summary(seeds, SPEC).set_index(["k_major", "ratio"])
     assert (table.cos_minor_n[7, 70], table.runs[7, 70]) == (2, "1 ok, 1 untrained")
     found = check("c", Claim.model_validate(CLAIM), seeds, list(SPEC.key_columns), "demo")
@@ -169,10 +198,10 @@ def test_an_untrained_run_is_measured_counted_and_said(runs):
 
 
 def test_a_missing_value_keeps_the_metrics_reason(runs):
-    for path in runs.rglob("metrics.csv"):
+    for path, _, _ in metrics(runs):
         path.write_text(path.read_text() + "2,train,features,eval,all,nc1,,rank lost\n")
     spec = SPEC.model_copy(update={"columns": SPEC.columns | {"nc1": Column(metric="nc1")}})
-    table = seeds_table(spec, runs)
+    table = read(runs, spec)
     assert set(table.reason) == {"nc1: rank lost"}
     assert set(summary(table, spec).nc1_n) == {0}
     assert set(summary(table, spec).cos_minor_n) == {2}  # of each column its own number
@@ -191,57 +220,65 @@ def test_a_missing_value_keeps_the_metrics_reason(runs):
 )  # fmt: skip
 def test_a_column_that_matches_nothing_is_an_error_that_lists_what_there_is(runs, column, message):
     """Before, it was an empty figure."""
-    for path in runs.rglob("metrics.csv"):
+    for path, _, _ in metrics(runs):
         path.write_text(path.read_text() + "2,train,features,eval,all,separation_fuzziness,1,\n")
     spec = SPEC.model_copy(update={"columns": SPEC.columns | {"d": Column.model_validate(column)}})
     with pytest.raises(NoSuchValue, match=message):
-        seeds_table(spec, runs)
+        read(runs, spec)
 
 
 def test_a_layer_that_only_some_networks_have_is_missing_in_the_others(runs):
-    path = runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1" / "metrics.csv"
+    path = folder_of(runs, 7, 70, 1) / "metrics.csv"
     path.write_text(path.read_text() + "2,train,fc9,eval,all,separation_fuzziness,1,\n")
     spec = SPEC.model_copy(update={"columns": SPEC.columns | {"d": Column(metric="separation_fuzziness", layer="fc9")}})
-    table = seeds_table(spec, runs)
+    table = read(runs, spec)
     assert list(table.d.dropna()) == [1]
     assert set(table[table.d.isna()].reason) == {"d: not measured here"}
 
 
-def test_a_run_of_an_earlier_version_or_without_run_json_is_named(runs):
-    folder = runs / "digits" / "mlp" / "majority-7_ratio-70" / "seed-1"
-    went(folder, "failed", "the loss is not finite in epoch 2")
-    with pytest.raises(Outdated, match="seed-1 was made by an earlier version"):
-        seeds_table(SPEC, runs)
-    (folder / "run.json").unlink()
-    with pytest.raises(CutOff, match=r"seed-1/run\.json can not be read"):
-        seeds_table(SPEC, runs)
+def test_a_run_without_run_json_is_named(runs):
+    (folder_of(runs, 7, 70, 1).parent / "run.json").unlink()
+    with pytest.raises(DamagedFile, match=r"seed-1/run\.json can not be read"):
+        read(runs)
+
+
+def test_a_run_of_another_recipe_or_other_images_is_refused_by_name(runs):
+    manifest = runs / "data/digits/manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(json.dumps({"splits": {"train": {"sha256": "1"}}}))
+    with pytest.raises(WrongRun, match="was trained on other images than"):
+        read(runs)
+    manifest.unlink()
+    recipe = folder_of(runs, 7, 70, 1).parent / "recipe.json"
+    recipe.write_text(recipe.read_text().replace('"learning_rate":0.1', '"learning_rate":0.2'))
+    with pytest.raises(WrongRun, match="seed-1 holds another run than its name says"):
+        read(runs)
 
 
 def test_what_a_network_answers_stands_beside_both_modes(runs):
-    for path in runs.rglob("metrics.csv"):
+    for path, _, _ in metrics(runs):
         with path.open("a") as file:
             file.write("2,train,network,eval,all,accuracy,0.75,\n")
     columns = {"accuracy": Column.model_validate({"metric": "accuracy", "layer": "network"})}
-    table = seeds_table(SPEC.model_copy(update={"rows_per": ("bn_mode",), "columns": columns}), runs)
+    table = read(runs, SPEC.model_copy(update={"rows_per": ("bn_mode",), "columns": columns}))
     assert list(table.accuracy[:2]) == [0.75, 0.75]
     assert list(table.bn_mode[:2]) == ["eval", "train"]
 
 
 def test_what_is_inside_a_layer_is_a_layer_where_asked(runs):
-    for path in runs.rglob("metrics.csv"):
+    for path, _, _ in metrics(runs):
         with path.open("a") as file:
             for i, layer in enumerate(("flatten", "block.inner", "block", "logits")):
                 file.write(f"2,train,{layer},eval,all,separation_fuzziness,{i},\n")
     changed = {"rows_per": ("layer",), "columns": {"d": Column(metric="separation_fuzziness")}, "inside": True}
-    table = seeds_table(SPEC.model_copy(update=changed), runs)
+    table = read(runs, SPEC.model_copy(update=changed))
     assert list(table.d[:3]) == list(table.layer[:3]) == [0, 1, 2]
 
 
 def test_the_best_value_of_an_axis_is_chosen_by_each_column_over_the_seeds(runs):
     """Held-out accuracy prefers ratio 70 (though seed 0 alone does not), test accuracy ratio 1."""
     accuracies = {1: {"held_out": (0.8, 0.5), "test": (0.9, 0.9)}, 70: {"held_out": (0.7, 0.7), "test": (0.6, 0.6)}}
-    for path in runs.rglob("metrics.csv"):
-        ratio, seed = int(path.parts[-3].rpartition("-")[2]), int(path.parts[-2][-1])
+    for path, ratio, seed in metrics(runs):
         with path.open("a") as file:
             for split, values in accuracies[ratio].items():
                 file.write(f"2,{split},network,eval,all,accuracy,{values[seed]},\n")
@@ -251,28 +288,28 @@ def test_the_best_value_of_an_axis_is_chosen_by_each_column_over_the_seeds(runs)
     }
     best = Best(along="ratio", by=("held_out", "test"))
     spec = SPEC.model_copy(update={"columns": SPEC.columns | columns, "best": best})
-    table = summary(seeds_table(spec, runs), spec)
+    table = summary(read(runs, spec), spec)
     assert list(table)[:5] == ["dataset", "k_major", "ratio", "oversampling", "chosen_by"]
     chosen = table.set_index(["chosen_by", "k_major"])
     assert dict(chosen.ratio) == {("held_out", 3): 70, ("held_out", 7): 70, ("test", 3): 1, ("test", 7): 1}
     assert chosen.held_out_mean["held_out", 7] == pytest.approx(0.7)
     assert (table.cos_minor_n == 2).all()
-    for path in runs.rglob("metrics.csv"):  # every run diverged: the first stands for them
+    for path, _, _ in metrics(runs):  # every run diverged: the first stands for them
         path.write_text(",".join(HEADER) + "\n")
         went(path.parent, "diverged", "diverged in epoch 1: loss not finite")
-    failed = summary(seeds_table(spec, runs), spec)
+    failed = summary(read(runs, spec), spec)
     assert set(failed.ratio) == {1}
     assert set(failed.cos_minor_n) == {0}
 
 
 def test_rename_names_a_block_in_the_table_and_changes_no_run(runs):
-    renamed = SPEC.grid.blocks[0] | {"rename": {"dataset": "handwriting", "oversampling": "none"}}
-    grid = SPEC.grid.model_copy(update={"blocks": (renamed,)})
-    spec = SPEC.model_copy(update={"grid": grid, "spread": False})
-    table = summary(seeds_table(spec, runs), spec)
+    renamed = GRID.blocks[0] | {"rename": {"dataset": "handwriting", "oversampling": "none"}}
+    grid = GRID.model_copy(update={"blocks": (renamed,)})
+    spec = SPEC.model_copy(update={"spread": False})
+    table = summary(read(runs, spec, grid), spec)
     assert set(table.dataset) == {"handwriting"}
     assert set(table.oversampling) == {"none"}
-    assert [point.recipe for point in grid.points()] == [point.recipe for point in SPEC.grid.points()]
+    assert [point.recipe for point in grid.points()] == [point.recipe for point in GRID.points()]
     assert list(table) == ["dataset", "k_major", "ratio", "oversampling", "cos_minor", "cos_minor_n", "runs"]
     assert table.cos_minor[0] == pytest.approx(13.05)
 
@@ -280,15 +317,14 @@ def test_rename_names_a_block_in_the_table_and_changes_no_run(runs):
 def test_the_layer_peeled_model_is_solved_at_the_energies_measured(runs):
     """At those of the run itself, and of the run with R = 1 and the same seed; at R = inf those of the majority."""
     energies = {"0-6": 7.0, "0-2": 3.0}
-    for path in runs.rglob("metrics.csv"):
-        ratio = float(path.parts[-3].split("ratio-")[1])
+    for path, ratio, _ in metrics(runs):
         rows = [f"2,train,features,eval,{classes},energy,{2 * value}," for classes, value in energies.items()]
         # No mean over all classes where one has no samples.
         rows += ["2,-,classifier,-,all,energy,0.5,", f"2,train,features,eval,all,energy,{ratio if ratio < 99 else ''},"]
         with path.open("a") as file:
             file.write("\n".join(rows) + "\n")
     spec = {
-        "grid": SPEC.grid.model_dump() | {"blocks": [SPEC.grid.blocks[0] | {"k_major": [7]}]},
+        "source": "test",
         "key_columns": ["dataset", "k_major", "ratio"],
         "columns": {
             "e_h": {"metric": "energy"},
@@ -297,7 +333,8 @@ def test_the_layer_peeled_model_is_solved_at_the_energies_measured(runs):
         },
         "predictions": {"own": {"theory": "layer_peeled"}, "balanced": {"theory": "layer_peeled", "at": {"ratio": 1}}},
     }
-    table = seeds_table(TableSpec.model_validate(spec), runs).set_index(["ratio", "seed"])
+    only_7 = GRID.model_copy(update={"blocks": (GRID.blocks[0] | {"k_major": [7]},)})
+    table = read(runs, TableSpec.model_validate(spec), only_7).set_index(["ratio", "seed"])
     assert table.own[1, 0] == pytest.approx(-1 / 9)
     assert table.own[70, 1] == pytest.approx(float(solve(7, 3, 70 * 0.5, 70).cos_minor), abs=1e-12)
     assert table.balanced[70, 1] == pytest.approx(float(solve(7, 3, 1 * 0.5, 70).cos_minor), abs=1e-12, nan_ok=True)

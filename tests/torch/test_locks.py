@@ -1,4 +1,4 @@
-"""The lock of a run is an flock: it excludes other programmes' locks of the same file, and has no substitute."""
+"""The lock of a run is an flock: it waits for other programmes' locks of the same file, and has no substitute."""
 
 import errno
 import fcntl
@@ -7,27 +7,25 @@ import os
 import pytest
 
 from collapse.atomic_io import NotWritten
-from collapse.training.state import Locked, locked
+from collapse.training.state import locked
 
 
 def test_a_lock_and_an_flock_from_outside_exclude_each_other(tmp_path):
-    with locked(tmp_path), (tmp_path / "lock").open("w") as file, pytest.raises(BlockingIOError):
+    with locked(tmp_path), (tmp_path / ".lock").open("w") as file, pytest.raises(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    with (tmp_path / "lock").open("w") as file:
+    said = []
+    with (tmp_path / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(Locked, match="another process trains this run"), locked(tmp_path):
+
+        def let_go(line):
+            said.append(line)
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+        with locked(tmp_path, log=let_go):
             pass
-    with locked(tmp_path):
-        pass
-
-
-def test_a_lock_goes_with_its_folder_and_the_next_one_is_another(tmp_path):
-    state = tmp_path / "state"
-    with locked(state):
-        (state / "lock").unlink()
-        state.rmdir()
-    with locked(state), pytest.raises(Locked), locked(state):
-        pass
+    assert "another process works on this run; waiting until it has ended" in said[0]
+    with locked(tmp_path, log=said.append):
+        assert len(said) == 1
 
 
 def test_a_folder_that_can_not_be_made_is_named(tmp_path):

@@ -15,9 +15,10 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import collapse
-from collapse.atomic_io import DamagedFile, read_json, write_tensors
+from collapse.atomic_io import DamagedFile, read_json
 from collapse.data.store import read_split
 from collapse.data.subsets import draw, draw_more
+from collapse.measuring import Measuring
 from collapse.metrics import geometry
 from collapse.metrics.entries import METRICS, OPTIMUM, OPTIMUM_AS_CODED, PER_CLASS, VARIABILITY
 from collapse.metrics.measure import COLUMNS, measure_file
@@ -27,6 +28,7 @@ from collapse.models.network import Shape, build
 from collapse.statistics.extract import checkpoint_statistics, extract_run
 from collapse.statistics.split import Layers
 from collapse.statistics.sweep import Batch, Passes, batched
+from collapse.tensors import write_tensors
 from collapse.training.run import RunContext, load_checkpoint, load_images, publish, train_run
 
 
@@ -175,7 +177,7 @@ def run_statistics():
     true = torch.arange(150) % 10
     labels = torch.where(torch.arange(150) % 3 == 0, (true + 1) % 10, true)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    tensors = checkpoint_statistics(network, (images, labels, true), (images[:50], true[:50]), 10)
+    tensors = checkpoint_statistics(network, (images, labels, true), (images[:50], true[:50]), 10, Measuring())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     return network, images, labels, true, {name: tensor.numpy() for name, tensor in tensors.items()}
 
@@ -222,7 +224,12 @@ def test_metrics_csv_is_tidy_and_complete(run_statistics, recipe, tmp_path):
     *_, tensors = run_statistics
     path = tmp_path / "statistics.safetensors"
     layers = ["flatten", "fc1", "features", "linear1"]
-    metadata = {"recipe": recipe.model_dump_json(), "layers": " ".join(layers), "layers_inside": " ".join(layers)}
+    metadata = {
+        "recipe": recipe.model_dump_json(),
+        "measuring": Measuring().identity(),
+        "layers": " ".join(layers),
+        "layers_inside": " ".join(layers),
+    }
     write_tensors(path, {f"epoch-0007/{name}": value for name, value in tensors.items()}, metadata)
     measure_file(path, tmp_path / "metrics.csv")
     with (tmp_path / "metrics.csv").open() as file:
@@ -345,13 +352,12 @@ def test_whatever_the_features_no_value_is_wrong(case):
 
 def test_held_out_samples_of_a_run_are_beside_its_train_set(recipe, tmp_path, digits):
     """Their accuracy is the network's own on the samples that the train set's draw would have taken next."""
-    recipe = recipe.model_copy(update={"held_out": 5})
     labels = read_split(digits, "train")[1]
     rows = draw(labels, recipe.class_counts(), recipe.seeds.data)
-    work = RunContext(dataset=digits, rows=rows, state=tmp_path / "state", device=torch.device("cpu"))
-    train_run(recipe, work)
-    publish(tmp_path / "state", tmp_path / "run")
-    extract_run(tmp_path / "run", digits, rows, tmp_path / "statistics.safetensors", torch.device("cpu"))
+    train_run(recipe, RunContext(dataset=digits, folder=tmp_path / "run", device=torch.device("cpu")))
+    publish(tmp_path / "run")
+    held_out = Measuring(held_out=5)
+    extract_run(tmp_path / "run", digits, held_out, tmp_path / "statistics.safetensors", torch.device("cpu"))
     measure_file(tmp_path / "statistics.safetensors", tmp_path / "metrics.csv")
     with (tmp_path / "metrics.csv").open() as file:
         found = [row for row in csv.DictReader(file) if row["split"] == "held_out" and row["classes"] == "all"]

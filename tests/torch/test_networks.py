@@ -8,12 +8,14 @@ from pydantic import ValidationError
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from collapse.data.imbalance import Imbalance
 from collapse.models.entries import NETWORKS
 from collapse.models.heads import simplex
 from collapse.models.network import Network, Shape, build
 from collapse.models.norm import BatchNorm1d
-from collapse.recipe import Imbalance, Protocol, Recipe
+from collapse.recipe import Recipe
 from collapse.statistics.recorder import FeatureRecorder, Place
+from collapse.training.protocol import Protocol
 
 GREY, COLOUR, RESIZED = Shape(1, 32, 10), Shape(3, 32, 10), Shape(1, 10, 10)
 IMAGENET = Shape(3, 224, 1000)

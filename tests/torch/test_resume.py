@@ -13,34 +13,36 @@ import pytest
 import torch
 
 from collapse.atomic_io import read_json
-from collapse.data.store import read_split
-from collapse.data.subsets import draw, write_rows
+from collapse.identity import identity
 from collapse.recipe import Recipe
+from collapse.runs import WrongRun, forget
 from collapse.training.device import acquire_slot
-from collapse.training.run import RunContext, Stopped, forget, publish, train_run
-from collapse.training.state import CURRENT, PREVIOUS, Locked, load_state, locked, save_state
+from collapse.training.run import OtherVersion, RunContext, Stopped, publish, train_run
+from collapse.training.state import CURRENT, PREVIOUS, load_state, save_state
 
-CELL = "paper/digits/mlp/variant"
-RUN, STATE = f"runs/{CELL}/seed-0", f"state/{CELL}/seed-0"
+RUN = "digits/mlp/cell/seed-0"
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 
 
 @pytest.fixture
-def work(recipe, digits, tmp_path):
-    rows = draw(read_split(digits, "train")[1], recipe.class_counts(), recipe.seeds.data)
-
+def work(digits, tmp_path):
     def make(name, **how):
-        return RunContext(dataset=digits, rows=rows, state=tmp_path / name, device=torch.device("cpu"), **how)
+        return RunContext(dataset=digits, folder=tmp_path / name, device=torch.device("cpu"), **how)
 
     return make
 
 
-def weights(state):
-    return {path.name: path.read_bytes() for path in (state / "checkpoints").iterdir()}
+def weights(run):
+    return {path.name: path.read_bytes() for path in (run / "checkpoints").iterdir()}
 
 
-def losses(state):
-    return [line.rsplit(",", 1)[0] for line in (state / "history.csv").read_text().splitlines()]  # without the seconds
+def losses(run):
+    return [line.rsplit(",", 1)[0] for line in (run / "history.csv").read_text().splitlines()]  # without the seconds
+
+
+def ended(run):
+    """run.json of a run that is trained and not published."""
+    return read_json(run / "state/run.json")
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "lbfgs"])
@@ -53,10 +55,10 @@ def test_a_training_stopped_after_every_epoch_ends_with_the_same_bits(optimizer,
         with pytest.raises(Stopped):
             train_run(recipe, stopped)
     train_run(recipe, work("cut"))
-    assert weights(stopped.state) == weights(work("whole").state)
-    assert len(weights(stopped.state)) == protocol.epochs
-    assert losses(stopped.state) == losses(work("whole").state)
-    assert read_json(stopped.state / "run.json")["resumed_at_epoch"] == protocol.epochs
+    assert weights(stopped.folder) == weights(work("whole").folder)
+    assert len(weights(stopped.folder)) == protocol.epochs
+    assert losses(stopped.folder) == losses(work("whole").folder)
+    assert ended(stopped.folder)["resumed_at_epoch"] == protocol.epochs
 
 
 def test_a_training_stopped_between_its_phases_ends_with_the_same_bits(recipe, work):
@@ -74,8 +76,8 @@ def test_a_training_stopped_between_its_phases_ends_with_the_same_bits(recipe, w
         with pytest.raises(Stopped):
             train_run(recipe, work("cut", stop=lambda: True))
     train_run(recipe, work("cut"))
-    assert weights(work("cut").state) == weights(work("whole").state)
-    assert losses(work("cut").state) == losses(work("whole").state)
+    assert weights(work("cut").folder) == weights(work("whole").folder)
+    assert losses(work("cut").folder) == losses(work("whole").folder)
 
 
 def test_a_damaged_state_is_refused_and_the_one_before_it_used(recipe, work):
@@ -87,11 +89,11 @@ def test_a_damaged_state_is_refused_and_the_one_before_it_used(recipe, work):
             with pytest.raises(Stopped):
                 train_run(recipe, cut)
         for name in damaged:
-            (cut.state / name).write_bytes((cut.state / name).read_bytes()[:-100])
+            (cut.folder / "state" / name).write_bytes((cut.folder / "state" / name).read_bytes()[:-100])
         train_run(recipe, work(f"cut {resumed_at}", log=said.append))
         assert sum("is damaged" in line and "not used" in line for line in said) == len(damaged)
-        assert read_json(cut.state / "run.json")["resumed_at_epoch"] == resumed_at
-        assert weights(cut.state) == weights(work("whole").state)
+        assert ended(cut.folder)["resumed_at_epoch"] == resumed_at
+        assert weights(cut.folder) == weights(work("whole").folder)
 
 
 def test_the_state_of_another_recipe_is_refused(recipe, work):
@@ -101,49 +103,83 @@ def test_the_state_of_another_recipe_is_refused(recipe, work):
     train_run(recipe, work("run", log=said.append))
     assert any("of another recipe or dataset: not used" in line for line in said)
     train_run(recipe, work("whole"))
-    assert weights(work("run").state) == weights(work("whole").state)
+    assert weights(work("run").folder) == weights(work("whole").folder)
 
 
 def test_a_finished_run_is_not_trained_again_but_published_again(recipe, work, tmp_path):
+    run = tmp_path / "run"
     train_run(recipe, work("run"))
-    before = (tmp_path / "run" / "run.json").read_bytes()
+    before = (run / "state/run.json").read_bytes()
     train_run(recipe, work("run"))
-    assert (tmp_path / "run" / "run.json").read_bytes() == before
     for _ in range(2):
-        publish(tmp_path / "run", tmp_path / "results")
-    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [
-        "checkpoints", "history.csv", "recipe.json", "run.json",
-    ]  # fmt: skip
+        publish(run)
+    assert (run / "run.json").read_bytes() == before
     # What Snakemake deletes when another job of its group failed is still there, until forgotten.
-    shutil.rmtree(tmp_path / "results")
+    (run / "run.json").unlink()
     train_run(recipe, work("run"))
-    publish(tmp_path / "run", tmp_path / "results")
-    assert (tmp_path / "results" / "run.json").read_bytes() == before
-    forget(tmp_path / "run")
-    forget(tmp_path / "run")
+    publish(run)
+    assert (run / "run.json").read_bytes() == before
+    for _ in range(2):
+        forget(run, "all")
+    assert sorted(path.name for path in run.iterdir()) == [
+        ".lock", "checkpoints", "history.csv", "recipe.json", "rows.csv", "run.json",
+    ]  # fmt: skip
+
+
+def test_a_finished_run_without_its_checkpoints_is_not_trained_again(recipe, work, tmp_path):
+    """Who deletes them, to save space, does not ask for a second training."""
+    train_run(recipe, work("run"))
+    publish(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run/checkpoints")
+    shutil.rmtree(tmp_path / "run/state")
+    train_run(recipe, work("run"))
+    assert not (tmp_path / "run/state").exists()
+
+
+def test_an_unpublished_run_with_a_damaged_checkpoint_is_trained_again(recipe, work):
+    train_run(recipe, work("run"))
+    whole = weights(work("run").folder)
+    (path,) = (work("run").folder / "checkpoints").iterdir()
+    path.write_bytes(path.read_bytes()[:-50])
+    train_run(recipe, work("run"))
+    assert weights(work("run").folder) == whole
+
+
+def test_a_new_training_leaves_no_statistics_of_an_earlier_one(recipe, work, tmp_path):
+    for name in ("statistics.safetensors", "metrics.csv"):
+        path = tmp_path / "run/all" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    train_run(recipe, work("run"))
+    assert not list((tmp_path / "run/all").iterdir())
+
+
+def test_another_recipe_in_the_place_of_a_finished_run_is_refused(recipe, work, tmp_path):
+    train_run(recipe, work("run"))
+    publish(tmp_path / "run")
+    with pytest.raises(WrongRun, match="holds the run of another recipe"):
+        train_run(recipe.at_seed(1), work("run"))
+
+
+def test_a_recipe_of_another_version_of_the_code_is_refused(recipe, work, tmp_path):
+    older = recipe.model_copy(update={"versions": {"optimizer": 7}})
+    with pytest.raises(OtherVersion, match=r"of versions \{'optimizer': 7\} of the code, which is now of 1"):
+        train_run(older, work("run"))
     assert not (tmp_path / "run").exists()
 
 
-def test_a_finished_run_with_a_damaged_checkpoint_is_trained_again(recipe, work):
-    train_run(recipe, work("run"))
-    whole = weights(work("run").state)
-    (path,) = (work("run").state / "checkpoints").iterdir()
-    path.write_bytes(path.read_bytes()[:-50])
-    train_run(recipe, work("run"))
-    assert weights(work("run").state) == whole
-
-
-def test_another_recipe_in_the_place_of_a_finished_run_is_trained(recipe, work, tmp_path):
-    train_run(recipe, work("run"))
-    before = (tmp_path / "run" / "run.json").read_bytes()
-    train_run(recipe.at_seed(1), work("run"))
-    assert (tmp_path / "run" / "run.json").read_bytes() != before
-
-
-def test_two_trainings_of_one_run_exclude_each_other(recipe, work, tmp_path):
-    with locked(tmp_path / "run"), pytest.raises(Locked, match="another process trains this run"):
-        train_run(recipe, work("run"))
-    train_run(recipe, work("run"))
+def test_who_finds_a_run_taken_waits_and_then_trains_nothing(recipe, digits, tmp_path):
+    """Two processes, the first of which is held still until the second has said that it waits."""
+    recipe = longer(recipe, 400)
+    first = start(command(recipe, digits, tmp_path))
+    first.stderr.readline()
+    first.send_signal(signal.SIGSTOP)
+    second = start(command(recipe, digits, tmp_path))
+    assert "another process works on this run; waiting until it has ended" in second.stderr.readline()
+    first.send_signal(signal.SIGCONT)
+    assert "epoch 400/400" in first.communicate()[1]
+    assert "epoch" not in second.communicate()[1]
+    assert first.returncode == second.returncode == 0
 
 
 def test_a_state_is_whatever_was_put_in(tmp_path):
@@ -166,17 +202,17 @@ def test_places_are_taken_once_and_freed(tmp_path):
 
 
 def command(recipe, digits, folder, seeds=(0,), workers=1):
-    rows = folder / "rows.csv"
-    labels = read_split(digits, "train")[1]
-    write_rows(rows, draw(labels, recipe.class_counts(), 0), labels)
     options = {
-        "recipe": [recipe.model_dump_json()], "seeds": seeds, "dataset": [digits / "manifest.json"],
-        "rows": [rows] * len(seeds),
-        "out": [folder / "runs" / CELL / f"seed-{seed}/run.json" for seed in seeds], "state": [folder / "state"],
+        "recipe": [identity(recipe)], "dataset": [digits / "manifest.json"],
+        "out": [(folder / RUN).with_name(f"seed-{seed}") / "run.json" for seed in seeds],
         "save-every": [0], "device": ["cpu"], "locks": [folder], "threads": [1], "workers": [workers],
     }  # fmt: skip
     arguments = [str(part) for option, values in options.items() for part in (f"--{option}", *values)]
     return [sys.executable, "-P", "-m", "scripts.train", *arguments]
+
+
+def longer(recipe, epochs):
+    return recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"epochs": epochs})})
 
 
 def start(arguments):
@@ -187,7 +223,7 @@ def start(arguments):
 
 def test_ten_kills_at_random_moments_change_nothing(recipe, digits, tmp_path):
     """kill -9, started again each time: the same bits, and each kill costs the epoch it fell into, no more."""
-    recipe = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"epochs": 200})})
+    recipe = longer(recipe, 200)
     folders = [tmp_path / name for name in ("whole", "killed")]
     for folder in folders:
         folder.mkdir()
@@ -212,11 +248,11 @@ def test_ten_kills_at_random_moments_change_nothing(recipe, digits, tmp_path):
     resumed = [int(line.split()[-1]) for line in log.splitlines() if "resumed after epoch" in line]
     assert len(resumed) >= 9
     assert resumed == sorted(resumed)
-    assert not (folders[1] / STATE / CURRENT).exists()
+    assert not (folders[1] / RUN / "state" / CURRENT).exists()
 
 
 def test_sigterm_saves_the_state_at_the_end_of_the_epoch(recipe, digits, tmp_path):
-    recipe = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"epochs": 3000})})
+    recipe = longer(recipe, 3000)
     arguments = command(recipe, digits, tmp_path)
     arguments[arguments.index("--save-every") + 1] = "1000"
     process = start(arguments)
@@ -224,8 +260,8 @@ def test_sigterm_saves_the_state_at_the_end_of_the_epoch(recipe, digits, tmp_pat
     process.send_signal(signal.SIGTERM)
     assert "run again to go on from there" in process.communicate()[1]
     assert process.returncode == 128 + signal.SIGTERM
-    assert (tmp_path / STATE / CURRENT).exists()
-    assert not (tmp_path / RUN).exists()
+    assert (tmp_path / RUN / "state" / CURRENT).exists()
+    assert not (tmp_path / RUN / "run.json").exists()
 
 
 def test_runs_trained_side_by_side_are_those_trained_one_after_the_other(recipe, digits, tmp_path):
@@ -235,7 +271,7 @@ def test_runs_trained_side_by_side_are_those_trained_one_after_the_other(recipe,
         process = start(command(recipe, digits, folder, seeds, workers))
         said = process.communicate()[1]
         assert process.returncode == 0, said
-    together, in_turn = ([weights(folder / "runs" / CELL / f"seed-{seed}") for seed in seeds] for folder in folders)
+    together, in_turn = ([weights((folder / RUN).with_name(f"seed-{seed}")) for seed in seeds] for folder in folders)
     assert together == in_turn
     assert together[0] != together[1]
 
@@ -245,7 +281,7 @@ def test_runs_trained_side_by_side_are_those_trained_one_after_the_other(recipe,
 )
 def test_trainings_side_by_side_stop_together(number, code, recipe, digits, tmp_path):
     """A kill -9 reaches only their parent: they see that it is gone."""
-    recipe = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"epochs": 3000})})
+    recipe = longer(recipe, 3000)
     process = start(command(recipe, digits, tmp_path, (0, 1), workers=2))
     said = ""
     while not ("seed-0  epoch" in said and "seed-1  epoch" in said):  # both have begun
@@ -253,4 +289,4 @@ def test_trainings_side_by_side_stop_together(number, code, recipe, digits, tmp_
     process.send_signal(number)
     assert process.communicate()[1].count("run again to go on from there") == 2
     assert process.returncode == code
-    assert all((tmp_path / "state" / CELL / f"seed-{seed}" / CURRENT).exists() for seed in (0, 1))
+    assert all(((tmp_path / RUN).with_name(f"seed-{seed}") / "state" / CURRENT).exists() for seed in (0, 1))

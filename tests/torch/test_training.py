@@ -9,13 +9,15 @@ from safetensors.torch import load_file
 from collapse.atomic_io import DamagedFile, read_json
 from collapse.data.store import read_split
 from collapse.data.subsets import draw
+from collapse.identity import digest
+from collapse.measuring import Measuring
 from collapse.metrics.measure import measure_file
 from collapse.recipe import Recipe
 from collapse.statistics.extract import extract_run
 from collapse.training.diagnosis import untrained
 from collapse.training.loop import Diverged, Training, oversampled
 from collapse.training.progress import duration
-from collapse.training.run import RunContext, load_images, network_of, train_run
+from collapse.training.run import RunContext, load_images, network_of, publish, train_run
 from collapse.training.schedule import measured_epochs
 
 CPU = torch.device("cpu")
@@ -69,8 +71,8 @@ def trained(digits, tmp_path):
     """Train a recipe; returns the folder of its results."""
 
     def train(recipe, name="run"):
-        rows = rows_of(recipe, digits)
-        train_run(recipe, RunContext(digits, rows, tmp_path / name, CPU, log=lambda line: None))
+        train_run(recipe, RunContext(digits, tmp_path / name, CPU, log=lambda line: None))
+        publish(tmp_path / name)
         return tmp_path / name
 
     return train
@@ -177,8 +179,8 @@ def test_in_a_first_phase_other_layers_train(recipe, digits):
 
 def test_the_untrained_network_is_epoch_zero(recipe, digits, tmp_path):
     recipe = recipe.model_copy(update={"measure_initial": True})
-    work = RunContext(dataset=digits, rows=rows_of(recipe, digits), state=tmp_path, device=CPU)
-    train_run(recipe, work)
+    train_run(recipe, RunContext(dataset=digits, folder=tmp_path, device=CPU))
+    publish(tmp_path)
     assert list(read_json(tmp_path / "run.json")["checkpoints"]) == ["0", "3"]
     initial = load_file(tmp_path / "checkpoints" / "epoch-0000.safetensors")
     assert all(torch.equal(value, initial[name]) for name, value in network_of(recipe).state_dict().items())
@@ -238,7 +240,7 @@ def test_a_run_leaves_what_it_is_and_how_it_went(recipe, digits, trained):
     assert Recipe.model_validate(read_json(folder / "recipe.json")) == recipe
     run = read_json(folder / "run.json")
     assert run["status"] == "ok"
-    assert run["recipe_sha256"] == recipe.sha256()
+    assert run["recipe_sha256"] == digest(recipe)
     assert run["dataset_sha256"] == read_json(digits / "manifest.json")["splits"]["train"]["sha256"]
     assert run["dtype"] == "float32"
     assert len((folder / "history.csv").read_text().splitlines()) == 1 + 3
@@ -257,9 +259,9 @@ def test_the_kept_checkpoints_are_those_asked_for(recipe, trained):
     assert set(read_json(trained(recipe, "last") / "run.json")["checkpoints"]) == {"30"}
 
 
-def metrics_of(folder, recipe, digits, tmp_path):
+def metrics_of(folder, digits, tmp_path):
     """Rows of metrics.csv of a run in `folder`."""
-    extract_run(folder, digits, rows_of(recipe, digits), tmp_path / "statistics.safetensors", CPU)
+    extract_run(folder, digits, Measuring(), tmp_path / "statistics.safetensors", CPU)
     measure_file(tmp_path / "statistics.safetensors", tmp_path / "metrics.csv")
     with (tmp_path / "metrics.csv").open() as file:
         return list(csv.DictReader(file))
@@ -276,7 +278,7 @@ def test_a_training_that_diverges_is_measured_at_its_last_finite_epoch(
     assert run["status"] == "diverged"
     assert run["reason"].startswith(f"diverged in epoch {rise}: ")
     assert set(run["checkpoints"]) == {str(last_finite)}
-    rows = metrics_of(folder, wild, digits, tmp_path)
+    rows = metrics_of(folder, digits, tmp_path)
     assert {row["epoch"] for row in rows} == {str(last_finite)}
     weights = load_file(folder / "checkpoints" / f"epoch-{last_finite:04d}.safetensors")
     assert all(tensor.isfinite().all() for tensor in weights.values())
@@ -303,7 +305,7 @@ def test_a_fit_that_went_nowhere_is_untrained_and_measured(recipe, digits, train
     run = read_json(folder / "run.json")
     assert run["status"] == "untrained"
     assert "majority accuracy stays at chance" in run["reason"]
-    rows = metrics_of(folder, idle, digits, tmp_path)
+    rows = metrics_of(folder, digits, tmp_path)
     accuracy = [row for row in rows if (row["metric"], row["split"], row["classes"]) == ("accuracy", "train", "all")]
     assert [row["epoch"] for row in accuracy] == ["3"]
     assert 0 <= float(accuracy[0]["value"]) < 0.5
@@ -327,7 +329,7 @@ def test_a_damaged_checkpoint_is_refused(recipe, digits, trained, tmp_path):
     checkpoint = folder / "checkpoints" / "epoch-0003.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-10])
     with pytest.raises(DamagedFile, match=r"epoch-0003\.safetensors"):
-        extract_run(folder, digits, rows_of(recipe, digits), tmp_path / "statistics.safetensors", CPU)
+        extract_run(folder, digits, Measuring(), tmp_path / "statistics.safetensors", CPU)
 
 
 def test_subsets_and_tensors_line_up(recipe, digits):

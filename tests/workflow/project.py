@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 
 from collapse.config import Config, load_config
-from collapse.paper import load_paper
+from collapse.own import register
+from collapse.paper import Paper, load_paper
 from collapse.plan import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,6 @@ TINY = ("--config", "protocol={epochs: 2}", "seeds=[0, 1]")
 ONE_CELL = """\
 title: "One cell"
 reference: "none"
-variant: "ratio-{ratio}"
 protocol: {learning_rate: 0.1, weight_decay: 0.01, batch_size: 60, epochs: 2}
 tables:
   fig1:
@@ -44,13 +44,23 @@ scales:
       fig1: [{dataset: digits, model: mlp, k_major: 7, n_major: 40, ratio: 20}]
 """
 CONFIG = "paper: one_cell\nseeds: [0, 1]\nsave_every: 0.2\n"
-CELL = "one_cell/digits/mlp/ratio-20"
+
+
+def cell(protocol: dict[str, Any] | None = None, text: str = ONE_CELL) -> str:
+    """Folder of the one cell's runs, below results/runs, where the configuration changes that of the protocol."""
+    paper = Paper.model_validate({"name": "one_cell", **yaml.safe_load(text)})
+    (name,) = Plan(paper, "demo", (0,), protocol).recipes
+    return name
+
+
+CELL = cell()
 
 
 def read_configuration(folder: Path, **changed: Any) -> tuple[Config, dict[str, Plan]]:
     """What rules/setup.smk makes of the files in config/: without Snakemake, in a hundredth of the time."""
     papers = folder / "config/papers"
     config = load_config(yaml.safe_load((folder / "config/config.yaml").read_text()) | changed, papers)
+    register(config)
     read = [load_paper(path) for path in sorted(papers.glob("*.yaml"))]
     return config, {paper.name: Plan(paper, config.scale, config.seeds, config.protocol) for paper in read}
 
@@ -72,6 +82,18 @@ def snakemake(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess
         print(json.dumps(call), file=forks().stdin, flush=True)
         code = int(forks().stdout.readline())
         return subprocess.CompletedProcess(arguments, code, *(Path(path).read_text() for path in output.values()))
+
+
+def job_of(snakemake, module):
+    """Process number of the job in a Snakemake's group that runs a module, or None."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            if os.getpgid(int(path.name)) == snakemake.pid and words[2:4] == [b"-m", module.encode()]:
+                return int(path.name)
+        except (OSError, ValueError):
+            continue  # it ended meanwhile
+    return None
 
 
 class Project:

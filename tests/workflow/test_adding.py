@@ -13,7 +13,6 @@ LIBRARY = "workflow/collapse"
 PAPER = """\
 title: "A paper"
 reference: "none"
-variant: "all"
 protocol: {learning_rate: 0.1, weight_decay: 0.01, batch_size: 8, epochs: 1, loss: margin, optimizer: plain}
 tables:
   fig1:
@@ -40,7 +39,7 @@ def draw(*tables):
     """All its tables have rows."""
     assert all(len(table) for table in tables)
     figure, ((axes, group),) = plotting.panels(tables[0], ["dataset", "model"])
-    axes.set(title=plotting.network_title(group))
+    axes.set(title=plotting.network_and_dataset(group))
     return figure
 '''
 
@@ -274,7 +273,7 @@ def test_the_claim_has_its_verdict(made):
 
 def test_the_network_was_trained_on_the_dataset_by_the_loss_and_the_optimizer(made):
     manifest = json.loads((made.folder / "results/data/stripes/manifest.json").read_text())
-    assert manifest["title"] == "Stripes"
+    assert manifest["splits"]["train"]["class_counts"] == [8, 8, 8]
     (run,) = (made.folder / "results").rglob("run.json")
     recipe = json.loads((run.parent / "recipe.json").read_text())
     assert (recipe["dataset"], recipe["model"]) == ("stripes", "linear")

@@ -1,7 +1,6 @@
 """Faults, each caused for real: what the user is told, that nothing finished is lost, and how it goes on."""
 
 import csv
-import fcntl
 import json
 import os
 import resource
@@ -12,16 +11,17 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.workflow.project import BIN, CELL
+from tests.workflow.project import BIN, CELL, cell, job_of
 
-RUNS = Path("results/demo/runs") / CELL
+RUNS = Path("results/runs") / CELL
 SEED = RUNS / "seed-0"
-MEASURED = [SEED / "metrics.csv", SEED / "statistics.safetensors"]
-STATES = Path("results/state/demo") / CELL
+MEASURED = [SEED / "all/metrics.csv", SEED / "all/statistics.safetensors"]
 DATA = Path("results/data/digits")
 TRAINED = str(SEED / "run.json")  # as a target
 TABLE = Path("results/demo/tables/one_cell/fig1.csv")
 LONG = ("--config", "protocol={epochs: 600}")  # its state is saved several times
+LONG_RUNS = Path("results/runs") / cell({"epochs": 600})
+LONG_TRAINED = str(LONG_RUNS / "seed-0/run.json")
 MEMORY = 1_500_000 * 1024  # enough for Snakemake, too little for torch
 
 
@@ -64,7 +64,7 @@ def wait_for(path, process):
 
 def unmade(project):
     """The project with its data and nothing trained."""
-    for folder in ("results/demo", ".snakemake"):
+    for folder in ("results/demo", "results/runs", ".snakemake"):
         shutil.rmtree(project.folder / folder)
     return project
 
@@ -156,42 +156,46 @@ def test_too_little_memory_is_said_so(project):
     project.run(TRAINED)
 
 
-def test_kill_9_of_snakemake_itself_leaves_its_lock_and_trainings_that_the_next_attempt_goes_on_from(project):
-    """And SIGKILL reaches Snakemake alone: the training job it started is an orphan that still holds its run."""
+def test_kill_9_of_snakemake_itself_leaves_a_training_that_the_next_call_waits_for(project):
+    """SIGKILL reaches Snakemake alone: the training job it started is an orphan that still holds its run."""
     process = unmade(project).start("fig1", *LONG)
-    wait_for(project.folder / STATES / "seed-0/state.safetensors", process)
+    wait_for(project.folder / LONG_RUNS / "seed-0/state/state.safetensors", process)
     process.kill()
     process.wait()
     os.killpg(process.pid, signal.SIGSTOP)  # a training that takes its time
     assert "Directory cannot be locked" in project.error("fig1", *LONG)  # the stale lock of the killed one
     project.run("--unlock")
-    output = failed(project, *LONG)
-    assert "another process trains this run; wait for it, or end it, and run again" in output
+    second = project.start("fig1", *LONG)
+    log = project.folder / "results/logs/train" / f"{LONG_RUNS.relative_to('results/runs')}.log"
+    while "another process works on this run; waiting until it has ended" not in log.read_text():
+        assert second.poll() is None, second.communicate()[0]
+        time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    output = project.run(TRAINED, *LONG)
+    output, _ = second.communicate()
+    assert second.returncode == 0, output
     assert "resumed after epoch" in output
-    runs = [json.loads(path.read_text()) for path in (project.folder / RUNS).glob("seed-*/run.json")]
+    runs = [json.loads(path.read_text()) for path in (project.folder / LONG_RUNS).glob("seed-*/run.json")]
     assert any(run["resumed_at_epoch"] > 0 for run in runs)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_training_job_fails_alone_and_goes_on_from_its_state(project, number):
     process = unmade(project).start("fig1", *LONG)
-    wait_for(project.folder / STATES / "seed-0/state.safetensors", process)
+    wait_for(project.folder / LONG_RUNS / "seed-0/state/state.safetensors", process)
     job = job_of(process, "scripts.train")
     os.kill(job, number)
     output, _ = process.communicate()
     assert process.returncode != 0
     assert "Error in rule train" in output
-    assert not (project.folder / RUNS / "seed-0" / "run.json").exists()
-    assert "resumed after epoch" in project.run(TRAINED, *LONG)
+    assert not (project.folder / LONG_TRAINED).exists()
+    assert "resumed after epoch" in project.run(LONG_TRAINED, *LONG)
 
 
 def test_a_killed_measuring_job_costs_no_training(project):
-    for path in (project.folder / RUNS).glob("*/metrics.csv"):
+    for path in (project.folder / RUNS).glob("*/all/metrics.csv"):
         path.unlink()
-    trained = files(project, "demo/runs/**/epoch-*") | files(project, "demo/runs/**/statistics.safetensors")
+    trained = files(project, "runs/**/epoch-*") | files(project, "runs/**/statistics.safetensors")
     process = project.start("fig1")
     while not (job := job_of(process, "scripts.measure")):
         assert process.poll() is None
@@ -201,38 +205,24 @@ def test_a_killed_measuring_job_costs_no_training(project):
     assert "Error in rule measure" in output
     assert "train" not in project.planned("fig1")
     project.run(str(MEASURED[0]))
-    assert files(project, "demo/runs/**/epoch-*") | files(project, "demo/runs/**/statistics.safetensors") == trained
-
-
-def job_of(snakemake, module):
-    """Process number of the job in a Snakemake's group that runs a module, or None."""
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (path / "cmdline").read_bytes().split(b"\0")
-            if os.getpgid(int(path.name)) == snakemake.pid and words[2:4] == [b"-m", module.encode()]:
-                return int(path.name)
-        except (OSError, ValueError):
-            continue  # it ended meanwhile
-    return None
+    assert files(project, "runs/**/epoch-*") | files(project, "runs/**/statistics.safetensors") == trained
 
 
 def test_two_workflows_on_one_folder_exclude_each_other(project):
-    first = unmade(project).start(TRAINED, *LONG)
-    wait_for(project.folder / STATES / "seed-0/state.safetensors", first)
+    first = unmade(project).start(LONG_TRAINED, *LONG)
+    wait_for(project.folder / LONG_RUNS / "seed-0/state/state.safetensors", first)
     os.killpg(first.pid, signal.SIGSTOP)  # it takes its time
     assert "Directory cannot be locked" in project.error("fig1", *LONG)
     os.killpg(first.pid, signal.SIGCONT)
     output, _ = first.communicate()
     assert first.returncode == 0, output
-    assert project.planned(TRAINED, *LONG) == {}
+    assert project.planned(LONG_TRAINED, *LONG) == {}
 
 
 def test_a_figure_with_half_of_its_seeds_diverged_is_drawn_with_the_others_and_says_so(project):
     """A fit that diverges is a result: the table counts the others, and says why this one has no value at the end."""
-    run, metrics = (project.folder / SEED / name for name in ("run.json", "metrics.csv"))
-    made = run.stat()
+    run, metrics = (project.folder / SEED / name for name in ("run.json", "all/metrics.csv"))
     run.write_text(json.dumps(json.loads(run.read_text()) | {"status": "diverged", "reason": "diverged in epoch 2"}))
-    os.utime(run, ns=(made.st_atime_ns, made.st_mtime_ns))
     metrics.write_text(metrics.read_text().replace("\n2,", "\n1,"))  # its last finite epoch
     project.run("fig1")
     assert counts(project) == ["1"]
@@ -250,7 +240,8 @@ def test_a_figure_all_of_whose_seeds_diverged_for_real_is_drawn_and_says_so(proj
     assert counts(project) == ["0"]
     with (project.folder / TABLE).open() as file:
         assert [row["runs"] for row in csv.DictReader(file)] == ["2 diverged"]
-    assert json.loads((project.folder / SEED / "run.json").read_text())["reason"].startswith("diverged in epoch 1")
+    run = project.folder / "results/runs" / cell({"learning_rate": 1e38}) / "seed-0/run.json"
+    assert json.loads(run.read_text())["reason"].startswith("diverged in epoch 1")
     assert project.planned("fig1", *wild) == {}
 
 
@@ -263,17 +254,17 @@ def test_a_column_of_a_misspelt_layer_is_an_error_that_lists_the_layers(project)
 
 
 def test_a_figure_half_of_whose_jobs_crashed_is_drawn_with_the_seeds_that_are_there(project):
-    """A job can not train while somebody else holds its run."""
+    """A run's folder can not be made where a file has its name."""
     apart = ("--config", "bundle_seeds=false")
-    state = unmade(project).folder / STATES / "seed-1"
-    state.mkdir(parents=True)
-    with (state / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        failed(project, *apart)
+    blocked = unmade(project).folder / RUNS / "seed-1"
+    blocked.parent.mkdir(parents=True)
+    blocked.touch()
+    assert "seed-1 can not be written" in failed(project, *apart)
     trained = (project.folder / SEED / "run.json").read_bytes()
     assert not (project.folder / TABLE).exists()
     project.run("fig1", *apart, "seeds=[0]")
     assert counts(project) == ["1"]
+    blocked.unlink()
     project.run(str(TABLE), *apart)
     assert counts(project) == ["2"]
     assert (project.folder / SEED / "run.json").read_bytes() == trained
@@ -285,14 +276,16 @@ def test_a_moved_results_folder_is_used_where_it_is(project, tmp_path):
     assert jobs == {}
 
 
-def test_a_clock_set_back_redoes_nothing_and_is_said_before_any_job(project):
-    """Files of tomorrow: made before the clock was set back."""
+def test_a_clock_set_back_redoes_nothing_and_loses_nothing(project):
+    """Files of tomorrow: made before the clock was set back. Snakemake refuses what a job makes of them."""
+    trained = files(project, "runs/**/run.json")
     tomorrow = time.time() + 86400
     for path in sorted((project.folder / "results").rglob("*"), key=lambda path: path.stat().st_mtime):
         os.utime(path, (tomorrow, tomorrow))
     assert project.planned("fig1") == {}
-    (project.folder / SEED / "metrics.csv").unlink()
-    assert "are from the future" in project.error("fig1")
+    (project.folder / MEASURED[0]).unlink()
+    assert "clock skew" in failed(project)
     project.run("fig1", "--touch", "--forceall")
     project.run(str(TABLE))
     assert project.planned(str(TABLE)) == {}
+    assert files(project, "runs/**/run.json") == trained

@@ -1,5 +1,6 @@
 """Papers' files: what they say, and what is wrong with a wrong one."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -9,11 +10,15 @@ import pytest
 import yaml
 
 from collapse.cost import worth_a_gpu
-from collapse.grid import variant_name
+from collapse.data.imbalance import Imbalance
+from collapse.grid import resolve
+from collapse.identity import SUMMARY_LENGTH, cell_name, digest, identity, summary
 from collapse.paper import load_paper
 from collapse.plan import Plan
-from collapse.recipe import Imbalance, Recipe, Seeds
+from collapse.recipe import Recipe, Seeds
 from collapse.strict import ConfigError, validate
+from collapse.training.entries import OPTIMIZERS
+from collapse.training.protocol import Protocol
 
 CONFIG = Path(__file__).parents[2] / "config"
 PAPERS = sorted((CONFIG / "papers").glob("*.yaml"))
@@ -54,7 +59,10 @@ FIRST = ("    ", "where", "across", "condition", "mean_over")
         ("    key_columns: ", "    each: [layer]\n    key_columns: ", "tables.fig2: each is now rows_per"),
         ("    deviations: ", "    cut: ", "scales.demo: cut is now deviations"),
         ("mean_over: [ratio]", "over: [ratio]", "over is now mean_over"),
-        ("_oversampling-{oversampling}", "", "two different runs are both called"),
+        ("epochs: 300}\n    tables:", "epochs: 300}\n    seeds: {fig3: [0]}\n    tables:",
+         "unknown table of runs in scales.demo.seeds 'fig3'; valid choices: fig2, fig4"),
+        ("epochs: 300}\n    tables:", "epochs: 300}\n    seeds: {fig4: [0, 0]}\n    tables:", "a seed appears twice"),
+        ("k_major: 7, n_major", "held_out: 1, k_major: 7, n_major", "held_out 1: digits has 0 train samples of class"),
         ("learning_rate: 0.1", "learning_rate: fast", "protocol.learning_rate: Input should be a valid number"),
         ("model: mlp, k_major: 7", "model: mlp, classifier: fixed_etf, width: 9, k_major: 7", "a simplex of 10"),
         ("metric: cosine_mean", "metric: cosine", "unknown metric 'cosine'; valid choices: cosine_m"),
@@ -114,7 +122,6 @@ EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation"
          "unknown axis of depth_fit 'learning_rate'"),
         ("layers: [4, 8, 20]", "depth: [3, 7, 19]",
          "axis in scales.demo.tables.imbalance depth is now layers, which counts the classifier too: 8 for depth: 7"),
-        ("depth-{hidden_layers}_", "depth-{depth}_", "axis in variant depth is now layers"),
         ("across: layers", "across: depth", "claims.fig1_depth: axis of fig1_fit depth is now layers"),
         ("draws: 50", "draws: 50\n    rows_per: [layer]", "a table of draws has no network: no rows_per"),
         (DRAWN, "separation_fuzziness: {metric: accuracy}", "unknown metric of a table of draws"),
@@ -180,7 +187,8 @@ def minority_decay(recipe):
 def test_reduced_protocols_last_long_enough_for_minority_collapse(scale):
     """Differences of minority classifiers decay through weight decay alone: by exp(-6) or more (layer_peeled)."""
     plan = Plan(load_paper(PAPER), scale, SEEDS)
-    collapsing = [plan.recipes[cell] for cell in plan.cells["fig4"] if plan.recipes[cell].imbalance.k_major == 7]
+    cells = {cell for _, cell, _ in plan.points["fig4"]}
+    collapsing = [plan.recipes[cell] for cell in cells if plan.recipes[cell].imbalance.k_major == 7]
     assert min(map(minority_decay, collapsing)) >= 6
 
 
@@ -193,15 +201,19 @@ def test_the_published_protocol_is_untouched_at_paper_scale():
             changed = {"weight_decay": 5e-3}
             assert recipe.protocol == plan.paper.protocol.model_copy(update=changed)
             assert (recipe.model, recipe.dataset) == ("vgg13", "cifar10")
-    assert plan.recipes[
-        "fashion_mnist/vgg11/majority-5x6000_ratio-1000_oversampling-100_decay-0.0005"
-    ].class_counts() == ((6000,) * 5 + (6,) * 5)
+    (counts,) = {
+        point.recipe.class_counts()
+        for point in plan.grids["fig6"].points()
+        if (point.recipe.dataset, point.recipe.model, point.value("k_major"), point.value("oversampling"))
+        == ("fashion_mnist", "vgg11", 5, 100)
+    }
+    assert counts == (6000,) * 5 + (6,) * 5
 
 
 def test_a_recipe_round_trips_through_json():
     for recipe in Plan(load_paper(PAPER), "paper", SEEDS).recipes.values():
         assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
-        assert Recipe.recorded(json.loads(recipe.identity())) == recipe
+        assert Recipe.model_validate(json.loads(identity(recipe)) | {"seeds": Seeds.all(0)}) == recipe
 
 
 def test_the_users_changes_win_over_a_grids_own_axes():
@@ -210,45 +222,95 @@ def test_the_users_changes_win_over_a_grids_own_axes():
     assert {recipe.protocol.epochs for recipe in plan.recipes.values()} == {2}
 
 
-def test_a_variant_names_what_applies():
-    template = "depth-{hidden_layers}_norm-{batch_norm}_hidden-{hidden}_rate-{learning_rate}"
-    assert variant_name(template, recipe(architecture={"layers": 8})) == "depth-7_norm-True_rate-0.1"
-    shaped = recipe(architecture={"hidden": [100, 500], "batch_norm": False})
-    assert variant_name(template, shaped) == "depth-2_norm-False_hidden-100-500_rate-0.1"
-    assert variant_name(template, recipe(model="convnet")) == "rate-0.1"
+@pytest.mark.parametrize("path", PAPERS, ids=lambda path: path.stem)
+def test_the_part_of_a_name_for_readers_is_short_and_safe(path):
+    paper = load_paper(path)
+    for scale in paper.scales:
+        for cell, found in Plan(paper, scale, SEEDS).recipes.items():
+            assert len(summary(found)) <= SUMMARY_LENGTH
+            assert re.fullmatch(r"[a-z0-9_]+/[a-z0-9_]+/[A-Za-z0-9_.+-]+-[0-9a-f]{12}", cell)
 
 
-def test_a_recipe_is_known_by_its_version_and_by_what_is_not_default():
+def test_a_run_is_known_by_what_is_not_default():
     """A key that is added later, at its default, must not make every run anew."""
-    plain = recipe(protocol={"learning_rate": 0.1, "weight_decay": 0, "batch_size": 60, "epochs": 2})
-    spelt = recipe(
-        protocol={"learning_rate": 0.1, "weight_decay": 0, "batch_size": 60, "epochs": 2, "smoothing": 0.1},
-        architecture={"width": 128},
-    )
-    assert plain.identity() == spelt.identity()
-    assert '"version": 1' in plain.identity()
-    assert "smoothing" not in plain.identity()
-    assert plain.sha256() != recipe(architecture={"width": 64}).sha256()
-    assert plain.sha256() != plain.at_seed(1).sha256()
+    plain, spelt = recipe(), recipe(protocol=PROTOCOL | {"smoothing": 0.1}, architecture={"width": 128})
+    assert identity(plain) == identity(spelt)
+    assert "smoothing" not in identity(plain)
+    assert cell_name(plain) == cell_name(plain.at_seed(1))
+    assert digest(plain) != digest(recipe(architecture={"width": 64}))
+
+
+def test_floats_that_a_computation_would_give_are_those_that_a_person_writes():
+    rates = [recipe(protocol=PROTOCOL | {"learning_rate": rate}) for rate in (0.3, 0.1 + 0.2, 0.3000001)]
+    assert cell_name(rates[0]) == cell_name(rates[1]) != cell_name(rates[2])
+
+
+def test_every_key_of_the_protocol_is_part_of_the_name():
+    other = {
+        "optimizer": "adam", "learning_rate": 0.2, "momentum": 0.5, "weight_decay": 0.5, "batch_size": 61, "epochs": 3,
+        "milestones": ["1/2"], "step_epochs": 2, "lr_factor": 0.5, "loss": "mse", "smoothing": 0.2,
+        "separate_decay": True, "feature_decay": 0.1, "first_phase": {"epochs": 1, "frozen": ["fc1"]},
+        "dtype": "bfloat16", "drop_last": True,
+    }  # fmt: skip
+    assert set(other) == set(Protocol.model_fields)
+    needed = {"feature_decay": {"separate_decay": True}}
+    names = [cell_name(recipe(protocol=PROTOCOL | needed.get(key, {}) | {key: other[key]})) for key in other]
+    assert len({cell_name(recipe()), *names}) == 1 + len(other)
 
 
 @pytest.mark.parametrize(
-    ("model", "options", "former", "written"),
+    ("dataset", "choices", "message"),
     [
-        ("mlp", {}, {}, {"depth": 2, "classifier": "learned"}),
-        ("mlp", {"layers": 8}, {"depth": 7}, {"depth": 7, "hidden": None, "classifier": "learned"}),
-        ("mlp", {"hidden": [9, 5]}, {"hidden": [9, 5], "width": 9}, {"depth": 2, "hidden": [9, 5], "width": 9}),
-        ("vgg11", {"dense_layers": 2}, {}, {"head": "dense"}),
-        ("vgg11", {"dense_layers": 0}, {"head": "none"}, {"head": "none"}),
-        ("resnet18", {"classifier": "fixed_etf"}, {"classifier": "simplex"}, {"classifier": "simplex"}),
+        ("digits", {"held_out": 141}, "held_out 141: digits has 0 train samples of class 0 beside the 140"),
+        ("mnist", {"principal_components": 100}, "principal_components takes at most 10000 train samples, not 60000"),
+        ("digits", {"bn_modes": ["train"]}, "bn_modes is [eval] or [eval, train]"),
+        ("digits", {"measured_layers": "some"}, "measured_layers"),
     ],
 )
-def test_a_recipe_of_an_earlier_version_is_read_and_is_known_again(model, options, former, written):
-    """Its runs are not made anew: the identity is made of the names that options had."""
-    now = recipe(model=model, architecture=options)
-    assert json.loads(now.identity())["architecture"] == former
-    old = now.model_dump(mode="json") | {"architecture": written}
-    assert Recipe.recorded(old) == Recipe.recorded(json.loads(now.identity())) == now
+def test_a_run_that_can_not_be_measured_so_says_why(dataset, choices, message):
+    axes = {"dataset": dataset, "model": "mlp", "counts": "all"}
+    with pytest.raises(ConfigError) as error:
+        resolve(axes | choices, PROTOCOL, "test")
+    assert message in str(error.value)
+
+
+def test_what_is_measured_has_a_name_of_its_own():
+    def name(**choices):
+        axes = {"dataset": "digits", "model": "mlp", "counts": [9] * 10}
+        recipe, measuring = resolve(axes | choices, PROTOCOL, "test")
+        assert recipe == resolve(axes, PROTOCOL, "test")[0]  # it has no part in the training
+        return measuring.name
+
+    assert (name(), name(measured_layers="all"), name(measured_layers="features")) == ("all", "all", "features")
+    others = [
+        name(held_out=5), name(bn_modes=["eval"]), name(groups=["0-4"]), name(principal_components=3),
+        name(measured_layers=["fc1"]), name(measured_layers="features", held_out=5),
+    ]  # fmt: skip
+    assert len(set(others)) == len(others)
+    assert all(re.fullmatch(r"(all|features|layers)-[0-9a-f]{8}", found) for found in others)
+
+
+def test_names_are_those_that_results_have_already():
+    """If this fails, every run that anybody has made is orphaned: do not correct the names here."""
+    assert cell_name(recipe()) == "digits/mlp/3layers-10x140-sgd0.1-wd0-e2-e157919baf5f"
+    fig6 = Plan(load_paper(PAPER), "demo", SEEDS).points["fig6"]
+    assert [cell for axes, cell, _ in fig6 if axes["oversampling"] == 5] == [
+        "digits/mlp/3layers-7x140_3x2-over5-sgd0.1-wd0.01-e300-686de4c35719"
+    ]
+
+
+def test_a_fix_in_one_optimizer_renames_its_runs_alone(monkeypatch):
+    def names():
+        protocols = [PROTOCOL | {"optimizer": optimizer} for optimizer in ("sgd", "lbfgs")]
+        axes = {"dataset": "digits", "model": "mlp", "counts": [140] * 10}
+        return [cell_name(resolve(axes, protocol, "test")[0]) for protocol in protocols]
+
+    before = names()
+    fixed = dataclasses.replace(OPTIMIZERS["lbfgs"], version=2)
+    monkeypatch.setitem(OPTIMIZERS, "lbfgs", fixed)
+    after = names()
+    assert before[0] == after[0]
+    assert before[1] != after[1]
 
 
 def recipe(**changed):
@@ -307,8 +369,6 @@ def test_latent_classes_double_the_labels():
         ({"protocol": PROTOCOL | {"milestones": ["1/3", 1]}}, "milestones are fractions of the epochs"),
         ({"protocol": PROTOCOL | {"milestones": ["2/3", "1/3"]}}, "milestones must rise"),
         ({"protocol": PROTOCOL | {"milestones": ["1/3", "1/3"]}}, "milestones must rise"),
-        ({"held_out": 141}, "held_out 141: digits has "),
-        ({"dataset": "mnist", "principal_components": 100}, "at most 10000 train samples"),
         ({"architecture": {"hidden": [30, 50], "width": 40}}, "give hidden or width, not both"),
         ({"keep_checkpoints": "some"}, "keep_checkpoints: Input should be 'last', 'measured' or 'all'"),
     ],

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from tests.workflow.project import BIN, ROOT, Project, read_configuration
 
-from collapse.grid import subset_name
+from collapse.identity import subset_name
 from collapse.resources import JobResources
 from collapse.strict import ConfigError
 
@@ -25,7 +25,12 @@ def test_both_entry_points_plan_the_same(project, layer_peeled):
 def cells(project, **changed):
     """Cells of each measured table, each once."""
     plan = read_configuration(project.folder, **changed)[1]["layer_peeled"]
-    return {table: [plan.recipes[cell] for cell in dict.fromkeys(cells)] for table, cells in plan.cells.items()}
+    return {table: [plan.recipes[cell] for cell in names(plan, table)] for table in plan.points}
+
+
+def names(plan, table):
+    """Cells of a measured table, each once."""
+    return dict.fromkeys(cell for _, cell, _ in plan.points[table])
 
 
 def test_figures_share_runs(project, layer_peeled):
@@ -117,23 +122,58 @@ def needed(project, **changed):
     """Resources of each cell of fig6 at paper scale."""
     config, plans = read_configuration(project.folder, scale="paper", **changed)
     plan = plans["layer_peeled"]
-    return [JobResources.of(plan.recipes[cell], config) for cell in dict.fromkeys(plan.cells["fig6"])]
+    return [JobResources.of(plan.recipes[cell], config) for cell in names(plan, "fig6")]
 
 
-def shortest(cells):
-    return min(cell.training_minutes for cell in cells)
+def limits(cells, runs=1):
+    """Time limits of jobs that make so many runs."""
+    return [cell.minutes(cell.training_minutes, runs) for cell in cells]
 
 
 def test_a_job_asks_for_what_its_recipe_takes(project):
     every = [{}, {"device": "cpu"}, {"bundle_seeds": True}, {"bundle_seeds": True, "gpus_per_job": 3}]
     apart, on_cores, bundled, abreast = (needed(project, **changed) for changed in every)
     assert [{cell.gpus for cell in cells} for cells in (apart, on_cores, bundled, abreast)] == [{1}, {0}, {1}, {3}]
-    assert shortest(apart) == shortest(abreast) < shortest(bundled) < shortest(on_cores)
+    assert min(limits(apart)) == min(limits(abreast, 3)) < min(limits(bundled, 3)) < min(limits(on_cores))
     assert sum(cell.memory_mb for cell in abreast) == 3 * sum(cell.memory_mb for cell in apart)
-    for jobs_a_cell, cells, changed in ((3, apart, ()), (1, abreast, ("bundle_seeds=true", "gpus_per_job=3"))):
+    for jobs_a_cell, cells, runs, changed in (
+        (3, apart, 1, ()), (1, abreast, 3, ("bundle_seeds=true", "gpus_per_job=3"))
+    ):  # fmt: skip
         jobs = asked(project, "--config", "scale=paper", *changed)
         assert sorted((job["gpu"], job["runtime"], job["mem_mb"]) for job in jobs) == sorted(
-            (cell.gpus, cell.training_minutes, cell.memory_mb) for cell in cells * jobs_a_cell
+            (cell.gpus, limit, cell.memory_mb)
+            for cell, limit in zip(cells, limits(cells, runs), strict=True)
+            for _ in range(jobs_a_cell)
         )
     jobs = asked(project, "--set-resources", "train:runtime=240")
     assert {(job["gpu"], job["runtime"]) for job in jobs} == {(0, 240)}
+
+
+def test_a_jobs_time_limit_counts_the_runs_that_are_still_to_make(project, tmp_path):
+    copied = project.copy(tmp_path)
+    config, plans = read_configuration(copied.folder, protocol={"epochs": 20000})
+    plan = plans["layer_peeled"]
+    cells, long = list(names(plan, "fig6")), ("--config", "protocol={epochs: 20000}")
+    every = [JobResources.of(plan.recipes[cell], config) for cell in cells]
+    for missing in (3, 1):
+        assert sorted(job["runtime"] for job in asked(copied, *long)) == sorted(limits(every, missing))
+        for cell in cells:
+            for seed in (0, 1):
+                run = copied.folder / "results/runs" / cell / f"seed-{seed}" / "run.json"
+                run.parent.mkdir(parents=True, exist_ok=True)
+                run.touch()
+    assert min(limits(every, 1)) < min(limits(every, 3))
+
+
+def test_short_jobs_share_a_job_of_the_cluster_with_those_of_their_kind(project):
+    """On a core, on a GPU: a GPU job that takes minutes has no job of its own."""
+    groups = {}
+    for device, epochs in (("cpu", 2), ("cuda", 2), ("cuda", 10**10)):
+        config, plans = read_configuration(project.folder, device=device, protocol={"epochs": epochs})
+        jobs = [JobResources.of(recipe, config) for recipe in plans["layer_peeled"].recipes.values()]
+        groups[device, epochs] = {(job.gpus, job.training_group, job.measuring_group) for job in jobs}
+    assert groups == {
+        ("cpu", 2): {(0, "training", "measuring")},
+        ("cuda", 2): {(1, "training_gpu", "measuring_gpu")},
+        ("cuda", 10**10): {(1, None, None)},
+    }

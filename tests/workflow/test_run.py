@@ -7,8 +7,7 @@ import shutil
 import pytest
 import yaml
 
-RUNS = "results/demo/runs/layer_peeled/digits/mlp"
-ONE_RUN = f"{RUNS}/majority-7x140_ratio-70_oversampling-5_decay-0.01/seed-1"
+RUNS = "results/runs/digits/mlp"
 DOWNSTREAM = {"tabulate": 1, "check_claims": 1, "render": 1}
 
 
@@ -17,22 +16,31 @@ def copied(finished, tmp_path):
     return finished.copy(tmp_path)
 
 
+def one_run(project):
+    """Folder of a run of fig6, as its plan says."""
+    plan = rows(project.folder / "results/demo/plans/layer_peeled/fig6.csv")
+    (found,) = [run for run in plan if (run["oversampling"], run["seed"]) == ("5", "1")]
+    assert found["measuring"] == "all"
+    assert found["folder"].endswith(f"-{found['hash']}/seed-1")
+    return project.folder / "results/runs" / found["folder"]
+
+
 def rows(path):
     with path.open() as file:
         return list(csv.DictReader(file))
 
 
 def test_every_stage_leaves_its_file(finished):
-    run = finished.folder / ONE_RUN
+    run = one_run(finished)
     assert sorted(path.name for path in run.iterdir()) == [
-        "checkpoints", "history.csv", "metrics.csv", "recipe.json", "run.json", "statistics.safetensors",
+        ".lock", "all", "checkpoints", "history.csv", "recipe.json", "rows.csv", "run.json",
     ]  # fmt: skip
+    assert sorted(path.name for path in (run / "all").iterdir()) == ["metrics.csv", "statistics.safetensors"]
     recipe = json.loads((run / "recipe.json").read_text())
     wanted = {"k_major": 7, "ratio": 70, "n_major": 140, "n_minor": 2, "oversampling": 5}
     assert recipe["imbalance"] == wanted | {"counts": None}
     assert recipe["seeds"] == {"data": 1, "noise": 1, "init": 1, "order": 1}
-    subset = rows(finished.folder / "results/data/digits/subsets/7x140_3x2/seed-1.csv")
-    assert len(subset) == 7 * 140 + 3 * 2
+    assert len(rows(run / "rows.csv")) == 7 * 140 + 3 * 2
     table = rows(finished.folder / "results/demo/tables/layer_peeled/fig6.csv")
     assert list(table[0]) == [
         "dataset", "model", "k_major", "ratio", "oversampling",
@@ -49,10 +57,8 @@ def test_every_stage_leaves_its_file(finished):
 
 
 def test_progress_is_in_the_terminal_and_in_the_log(finished):
-    log = finished.folder / "results/demo/logs/train/layer_peeled/digits/mlp"
-    line = next(
-        line for line in (log / "majority-7x140_ratio-70_oversampling-5_decay-0.01.log").read_text().splitlines()
-    )
+    log = finished.folder / "results/logs/train/digits/mlp" / f"{one_run(finished).parent.name}.log"
+    line = log.read_text().splitlines()[0]
     assert all(word in line for word in ("epoch", "loss", "accuracy", "left"))
     assert line in (finished.folder / "made.log").read_text()
 
@@ -74,7 +80,7 @@ def test_a_deleted_metrics_file_redoes_what_hangs_on_it_and_needs_no_checkpoint(
     for checkpoints in (copied.folder / RUNS).glob("*/*/checkpoints"):
         shutil.rmtree(checkpoints)
     assert copied.planned("fig6") == {}
-    (copied.folder / ONE_RUN / "metrics.csv").unlink()
+    (one_run(copied) / "all/metrics.csv").unlink()
     assert copied.planned("fig6") == {"measure": 1, **DOWNSTREAM}
     copied.run("fig6")
     assert copied.planned("fig6") == {}

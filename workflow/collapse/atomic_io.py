@@ -9,10 +9,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
-
 from collapse.strict import UserError
 
 
@@ -35,28 +31,13 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         os.replace(part, path)
-    except (OSError, SafetensorError) as error:  # safetensors has its own word for a full disk
+    except OSError as error:
         raise NotWritten(
             f"{path} could not be written ({error}): mend that, and run again; nothing finished is lost"
         ) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def write_tensors(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
-    """Write named arrays as safetensors."""
-    with replacing(path) as part:
-        save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, part, metadata)
-
-
-def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Arrays and metadata of a safetensors file; raises DamagedFile."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise DamagedFile(f"{path} can not be read ({error}): delete it, and run again to make it anew") from None
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -1,12 +1,14 @@
 """config/config.yaml: what a user chooses for one invocation of the workflow."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
+from collapse.data.own import OwnDataset
+from collapse.models.own import OwnNetwork
 from collapse.paper import NAME
-from collapse.strict import ConfigError, ConfigModel, validate
+from collapse.strict import ConfigError, ConfigModel, distinct, validate
 
 
 class Config(ConfigModel):
@@ -41,20 +43,21 @@ class Config(ConfigModel):
     threads: PositiveInt = Field(
         default=1, description="CPU threads of one training job; small networks are fastest with 1"
     )
-    seeds: tuple[NonNegativeInt, ...] = Field(
-        default=(0, 1, 2), min_length=1, description="seeds at which every run is made"
+    seeds: Annotated[tuple[NonNegativeInt, ...], AfterValidator(distinct)] = Field(
+        default=(0, 1, 2),
+        min_length=1,
+        description="seeds at which every run is made; a paper's file can give a table others",
     )
     bundle_seeds: bool | None = Field(
         default=None, description="one job for all seeds of a cell; null: at demo scale only, where a run takes seconds"
     )
     protocol: dict[str, Any] = Field(default={}, description="protocol keys changed for every run, as {epochs: 10}")
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed appears twice")
-        return seeds
+    datasets: dict[Annotated[str, Field(pattern=NAME)], OwnDataset] = Field(
+        default={}, description="images of one's own, by the name that grids call them"
+    )
+    networks: dict[Annotated[str, Field(pattern=NAME)], OwnNetwork] = Field(
+        default={}, description="networks of one's own, by the name that grids call them"
+    )
 
     @property
     def bundled(self) -> bool:

@@ -1,89 +1,90 @@
-"""What a results folder holds, how large it is, and what may be deleted."""
+"""What a results folder holds, which tables ask for it, how large it is, and what may be deleted."""
 
-import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from collapse.claims.language import SCALES
 from collapse.plan import Plan
+from collapse.runs import state_folder
 
-RUN = "*/*/*/*/seed-*"  # paper/dataset/model/variant
-REMADE = ("tables", "figures", "claims", "pages")
+RUN = "*/*/*/seed-*"  # below runs/: dataset/model/<summary>-<hash>
+REMADE = ("tables", "figures", "claims", "plans", "pages")
+# Where earlier versions of the workflow kept runs, states and subsets.
+FORMER = (*(f"{scale}/runs/*" for scale in SCALES), "state/*", "data/*/subsets")
+
+Users = dict[str, dict[str, list[str]]]  # by the folder of a run, by measuring: tables, as paper/scale/table
 
 
 @dataclass(frozen=True)
-class Row:
-    """One kind of thing in one folder."""
+class Item:
+    """One kind of thing. `prune`: nothing that the configuration asks for needs it."""
 
-    folder: str
     holds: str
-    count: int
-    size: int  # bytes
+    paths: tuple[Path, ...]
     delete: str  # whether it may be deleted, and at what cost
+    prune: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(map(size, self.paths))
 
 
-def inventory(results: Path, plans: Iterable[Plan], seeds: Iterable[int]) -> list[Row]:
-    """Every kind of thing that a results folder holds.
-
-    Runs that the papers' grids in `plans` ask for at these seeds are listed apart from other runs.
-    """
-    wanted: dict[str, dict[str, str]] = {scale: {} for scale in SCALES}
+def users(plans: Iterable[Plan]) -> Users:
+    """The tables that ask for each run and measuring."""
+    found: Users = defaultdict(lambda: defaultdict(list))
     for plan in plans:
-        for cell, recipe in plan.recipes.items():
-            for seed in seeds:
-                wanted[plan.scale_name][f"{plan.paper.name}/{cell}/seed-{seed}"] = recipe.at_seed(seed).sha256()
-    rows = [row for scale in SCALES for row in _scale(results, scale, wanted[scale])]
-    for folder in sorted(path for path in results.glob("data/*") if path.is_dir()):
-        rows.append(_row(folder, "prepared dataset and its subsets", [folder], "yes: prepared again, retrains nothing"))
-    return [row for row in rows if row.count]
+        for table in plan.points:
+            for run in plan.runs(table):
+                tables, name = found[run.folder][run.measuring], f"{plan.paper.name}/{plan.scale_name}/{table}"
+                if name not in tables:
+                    tables.append(name)
+    return found
 
 
-def _scale(results: Path, scale: str, wanted: dict[str, str]) -> Iterator[Row]:
-    runs = results / scale / "runs"
-    kinds: dict[str, list[Path]] = {"wanted": [], "unwanted": [], "other": [], "unfinished": []}
-    for run in sorted(runs.glob(RUN)):
-        kinds[_kind(results, run, wanted.get(run.relative_to(runs).as_posix()))].append(run)
-    measured = [run / "checkpoints" for run in kinds["wanted"] if (run / "metrics.csv").exists()]
-    yield _row(runs, "runs that a paper asks for", kinds["wanted"], "no: trained again")
-    yield _row(runs, "of these, checkpoints already measured", measured, "yes: only new statistics need them")
-    yield _row(runs, "runs that no paper asks for now", kinds["unwanted"], "yes")
-    for cell in dict.fromkeys(run.parent for run in kinds["other"]):
-        others = [run for run in kinds["other"] if run.parent == cell]
-        yield _row(cell, "runs of another recipe or dataset", others, "yes: trained again anyway")
-    yield _row(runs, "runs without an end", kinds["unfinished"], "yes: made again")
-    states: dict[bool, list[Path]] = {True: [], False: []}
-    for state in sorted((results / "state" / scale).glob(RUN)):
-        states[_published(state, runs / state.relative_to(results / "state" / scale))].append(state)
-    yield _row(results / "state" / scale, "states of finished runs", states[True], "yes, while nothing trains")
-    yield _row(results / "state" / scale, "trainings in progress", states[False], "no: they start from nothing")
-    made = [results / scale / name for name in REMADE if (results / scale / name).exists()]
-    yield _row(results / scale, "tables, figures, claims, pages", made, "yes: made again in seconds")
-    logs = [folder for folder in [results / scale / "logs"] if folder.exists()]
-    yield _row(results / scale / "logs", "logs", logs, "yes")
+def inventory(results: Path, asked: Users) -> list[Item]:
+    """Every kind of thing that a results folder holds; `asked` says which runs and measurings tables ask for."""
+    return [item for item in _items(results, asked) if item.paths]
 
 
-def _kind(results: Path, run: Path, recipe_sha256: str | None) -> str:
-    if not (run / "run.json").exists():
-        return "unfinished"
-    if recipe_sha256 is None:
-        return "unwanted"
-    found = json.loads((run / "run.json").read_text())
-    manifest = results / "data" / run.parts[-4] / "manifest.json"
-    dataset = json.loads(manifest.read_text())["splits"]["train"]["sha256"] if manifest.exists() else None
-    same = found["recipe_sha256"] == recipe_sha256 and dataset in (None, found["dataset_sha256"])
-    return "wanted" if same else "other"
+def _items(results: Path, asked: Users) -> Iterator[Item]:
+    runs = results / "runs"
+    folders = sorted(runs.glob(RUN))
+    wanted = [folder for folder in folders if folder.relative_to(runs).as_posix() in asked]
+    finished = [folder for folder in wanted if (folder / "run.json").exists()]
+    yield Item("runs that a table asks for", tuple(finished), "no: trained again")
+    measured = [folder for folder in finished if _measured(folder, asked[folder.relative_to(runs).as_posix()])]
+    checkpoints = [folder / "checkpoints" for folder in measured if (folder / "checkpoints").exists()]
+    yield Item("of these, checkpoints already measured", tuple(checkpoints), "yes: only new statistics need them")
+    unfinished = [folder for folder in wanted if folder not in finished]
+    yield Item("trainings in progress", tuple(unfinished), "no: they go on from there")
+    others = [folder for folder in folders if folder not in wanted]
+    yield Item("runs that no table asks for", tuple(others), "yes", prune=True)
+    measurings = [
+        path.parent
+        for folder in finished
+        for path in sorted(folder.glob("*/statistics.safetensors"))
+        if path.parent.name not in asked[folder.relative_to(runs).as_posix()]
+    ]
+    yield Item("measurings that no table asks for", tuple(measurings), "yes", prune=True)
+    states = [state_folder(folder) for folder in finished if state_folder(folder).exists()]
+    yield Item("states of finished runs", tuple(states), "yes, while nothing runs", prune=True)
+    former = [path for pattern in FORMER for path in sorted(results.glob(pattern)) if path.is_dir()]
+    yield Item("results of an earlier version, which no longer reads them", tuple(former), "yes", prune=True)
+    for scale in SCALES:
+        made = [results / scale / name for name in REMADE if (results / scale / name).exists()]
+        yield Item(f"{scale}: tables, figures, claims, plans, pages", tuple(made), "yes: made again in seconds")
+    logs = [path for path in (results / "logs", *(results / scale / "logs" for scale in SCALES)) if path.exists()]
+    yield Item("logs", tuple(logs), "yes")
+    datasets = sorted(path.parent for path in results.glob("data/*/manifest.json"))
+    yield Item("prepared datasets", tuple(datasets), "yes: prepared again, retrains nothing")
 
 
-def _published(state: Path, run: Path) -> bool:
-    """Whether a state belongs to a finished run whose results were published to the results folder."""
-    ours, theirs = state / "run.json", run / "run.json"
-    return ours.exists() and theirs.exists() and ours.read_bytes() == theirs.read_bytes()
-
-
-def _row(folder: Path, holds: str, paths: list[Path], delete: str) -> Row:
-    return Row(str(folder), holds, len(paths), sum(map(size, paths)), delete)
+def _measured(folder: Path, measurings: Iterable[str]) -> bool:
+    return all((folder / name / "metrics.csv").exists() for name in measurings)
 
 
 def size(folder: Path) -> int:

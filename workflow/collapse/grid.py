@@ -1,31 +1,35 @@
 """Grids: from the few lines of a paper's file to the recipe of every run."""
 
 import itertools
-import re
-import string
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field
 
 from collapse.data.entries import DATASETS
+from collapse.data.imbalance import Imbalance
+from collapse.measuring import Measuring
 from collapse.models.entries import NETWORKS
-from collapse.recipe import Imbalance, Labels, Protocol, Recipe, Seeds
+from collapse.models.own import OwnNetworkOptions
+from collapse.recipe import Labels, Recipe, Seeds
 from collapse.strict import ConfigError, ConfigModel, check_choice, validate
+from collapse.training.protocol import Protocol
 
 Axes = dict[str, Any]
-FOLDER = r"[A-Za-z0-9_][A-Za-z0-9_+.-]*"
 
-# The section of a recipe that holds each axis. Axis names are unique, so grids and paths name no section.
+# The section of a recipe that holds each axis. Axis names are unique, so grids name no section.
 SECTIONS: dict[str, list[type[ConfigModel]]] = {
     "imbalance": [Imbalance],
     "labels": [Labels],
     "protocol": [Protocol],
-    "architecture": [entry.options for entry in NETWORKS.values()],
+    "architecture": [*(entry.options for entry in NETWORKS.values()), OwnNetworkOptions],
 }
-AXES = {name: section for section, models in SECTIONS.items() for model in models for name in model.model_fields} | {
-    name: "" for name in Recipe.model_fields if name not in (*SECTIONS, "seeds", "version")
-}
+UNVARIED = ("seeds", "kind", "versions", "own_dataset", "own_network")  # of a recipe, no axes of a grid
+AXES = (
+    {name: section for section, models in SECTIONS.items() for model in models for name in model.model_fields}
+    | {name: "" for name in Recipe.model_fields if name not in (*SECTIONS, *UNVARIED)}
+    | dict.fromkeys(Measuring.model_fields, "measuring")
+)
 # Former names of axes and of a block's keys, and their present names.
 RENAMED = {"labels": "rename"} | {
     old: new for models in SECTIONS.values() for model in models for old, new in model.RENAMED.items()
@@ -51,13 +55,13 @@ def combinations(block: Axes) -> Iterator[Axes]:
         yield dict(zip(block, chosen, strict=True))
 
 
-def resolve(axes: Axes, protocol: Axes, source: str, changes: Axes | None = None) -> Recipe:
-    """The recipe of one grid point, at seed 0.
+def resolve(axes: Axes, protocol: Axes, source: str, changes: Axes | None = None) -> tuple[Recipe, Measuring]:
+    """The recipe of one grid point, at seed 0, and how its run is measured.
 
     `changes` (the user's, of the protocol) override `axes`, which override `protocol` and the dataset's defaults.
     Raises ConfigError naming `source` and the key when the point can not be run.
     """
-    data: Axes = {"protocol": dict(protocol), "seeds": Seeds.all(0)} | {
+    data: Axes = {"protocol": dict(protocol), "seeds": Seeds.all(0), "measuring": {}} | {
         name: {} for name in SECTIONS if name != "protocol"
     }
     for name, value in axes.items():
@@ -69,9 +73,17 @@ def resolve(axes: Axes, protocol: Axes, source: str, changes: Axes | None = None
     data["protocol"] |= changes or {}
     if data["imbalance"].get("ratio") == 1 and data["imbalance"].get("oversampling", 1) == 1:
         # With balanced classes k_major changes nothing: set it to K, so that all such grid points share one run.
-        spec = DATASETS.get(data.get("dataset", ""))
-        data["imbalance"]["k_major"] = spec.num_classes if spec else data["imbalance"].get("k_major")
-    return validate(Recipe, data, f"{source}, at {describe(axes)},")
+        spec, classes = DATASETS.get(data.get("dataset", "")), data.get("classes")
+        num_classes = spec.num_classes if spec else data["imbalance"].get("k_major")
+        data["imbalance"]["k_major"] = len(classes) if isinstance(classes, list) else num_classes
+    place = f"{source}, at {describe(axes)},"
+    measuring = validate(Measuring, data.pop("measuring"), place)
+    recipe = validate(Recipe, data, place)
+    try:
+        measuring.check(recipe)
+    except ValueError as error:
+        raise ConfigError(f"{place} can not be used:\n  {error}") from None
+    return recipe.model_copy(update={"versions": recipe.current_versions()}), measuring
 
 
 def describe(axes: Axes) -> str:
@@ -79,58 +91,27 @@ def describe(axes: Axes) -> str:
     return " ".join(f"{name} {value}" for name, value in axes.items())
 
 
-def axis_value(recipe: Recipe, name: str) -> Any:
-    """Value of an axis in a resolved recipe; None for an option that the recipe's network does not have."""
-    section = getattr(recipe, AXES[name]) if AXES[name] else recipe
-    return section.get(name) if isinstance(section, dict) else getattr(section, name)
-
-
-def subset_name(recipe: Recipe) -> str:
-    """Name of the train subset a recipe takes: 7x140_3x2 for seven classes with 140 samples, then three with 2."""
-    return "_".join(f"{len(list(group))}x{count}" for count, group in itertools.groupby(recipe.class_counts()))
-
-
-# Beside the axes, folder names may use hidden_layers: by `layers` instead, existing runs would need new folder names.
-NAMED_BY = {"hidden_layers": lambda recipe: None if (layers := axis_value(recipe, "layers")) is None else layers - 1}
-
-
-def fields(template: str) -> list[str]:
-    """The axes, or keys of NAMED_BY, that a path template names in braces."""
-    return [field for _, field, _, _ in string.Formatter().parse(template) if field]
-
-
-def variant_name(template: str, recipe: Recipe) -> str:
-    """Fill in the template's axes. A part between underscores is dropped when it names an option that the recipe's
-    network does not have, or that is null or empty.
-    """
-    parts = []
-    for part in re.split(r"_(?![^{]*\})", template):
-        values = {
-            field: _in_a_name(NAMED_BY[field](recipe) if field in NAMED_BY else axis_value(recipe, field))
-            for field in fields(part)
-        }
-        if all(values.values()):
-            parts.append(part.format(**values))
-    return "_".join(parts)
-
-
-def _in_a_name(value: Any) -> str:
-    """A value as part of a folder's name, empty for None."""
-    if isinstance(value, list | tuple):
-        return "-".join(map(str, value))
-    return "" if value is None else str(value)
-
-
 class Point(NamedTuple):
-    """A grid point: its axes as the table names them, the folder of its runs, and their recipe at seed 0."""
+    """A grid point: its axes as the table names them, its runs' recipe at seed 0, and how the runs are measured."""
 
     axes: Axes
-    cell: str
     recipe: Recipe
+    measuring: Measuring
+
+    def value(self, axis: str) -> Any:
+        """The grid's own value of an axis, else the recipe's; None for an option that the network does not have.
+
+        The grid's own first: a balanced run serves every k_major.
+        """
+        if axis in self.axes:
+            return self.axes[axis]
+        section = AXES[axis]
+        place = self.measuring if section == "measuring" else getattr(self.recipe, section) if section else self.recipe
+        return place.get(axis) if isinstance(place, dict) else getattr(place, axis)
 
 
 class Grid(ConfigModel):
-    """The runs of one table: blocks of axes whose lists are multiplied out, on one protocol, at each seed.
+    """The runs of one table: blocks of axes whose lists are multiplied out, on one protocol.
 
     `rename` in a block says what the table calls an axis there, as {optimizer: momentum} for sgd with momentum.
     """
@@ -138,8 +119,6 @@ class Grid(ConfigModel):
     blocks: tuple[Axes, ...]
     protocol: Axes
     changes: Axes = Field(default={})
-    seeds: tuple[NonNegativeInt, ...]
-    variant: str
     source: str
 
     def points(self) -> Iterator[Point]:
@@ -147,17 +126,5 @@ class Grid(ConfigModel):
         for block in self.blocks:
             given, renamed = split(block)
             for axes in combinations(given):
-                recipe = resolve(axes, self.protocol, self.source, self.changes)
-                yield Point(axes | renamed, self._cell(recipe), recipe)
-
-    def _cell(self, recipe: Recipe) -> str:
-        """Folder of a recipe's seeds: dataset/model/variant, the variant template filled in.
-
-        Raises ConfigError for a name that leaves this folder, or that a shell would need quoted.
-        """
-        name = variant_name(self.variant, recipe)
-        if not re.fullmatch(FOLDER, name):
-            raise ConfigError(
-                f"{self.source}: variant makes the folder name {name!r}; use letters, digits, and _ + - . within"
-            )
-        return f"{recipe.dataset}/{recipe.model}/{name}"
+                recipe, measuring = resolve(axes, self.protocol, self.source, self.changes)
+                yield Point(axes | renamed, recipe, measuring)

@@ -3,18 +3,18 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from collapse.claims.language import Claim
 from collapse.claims.places import check_places
 from collapse.data import drawn
-from collapse.grid import NAMED_BY, Axes, check_axis, fields, split
+from collapse.grid import Axes, check_axis, split
 from collapse.metrics.entries import METRICS, OF_IMAGES, RENAMED
-from collapse.recipe import Protocol
-from collapse.strict import ConfigError, ConfigModel, check_choice, meanings, read_yaml, validate
+from collapse.strict import ConfigError, ConfigModel, check_choice, distinct, meanings, read_yaml, validate
 from collapse.theory.entries import PREDICTIONS, SOLVERS
+from collapse.training.protocol import Protocol
 
 NAME = r"^[a-z][a-z0-9_]*$"
 
@@ -119,6 +119,11 @@ class Table(Content):
         default=None, description=f"what computes the table, instead of columns; {meanings(SOLVERS)}"
     )
 
+    @property
+    def measured(self) -> bool:
+        """Whether the table is measured on runs; others are computed, or measured on the data alone."""
+        return bool(self.columns) and not self.draws
+
     def found_keys(self, blocks: tuple[Axes, ...]) -> tuple[str, ...]:
         """Keys whose values no grid states: only the finished table shows them."""
         if self.solver:
@@ -178,6 +183,10 @@ class Scale(ConfigModel):
     tables: dict[str, tuple[Axes, ...]] = Field(
         description="grid of each table: blocks whose lists are multiplied out (for a solver: its settings)"
     )
+    seeds: dict[str, Annotated[tuple[NonNegativeInt, ...], Field(min_length=1), AfterValidator(distinct)]] = Field(
+        default={},
+        description="seeds of a table's runs where they are not the configuration's, as {fig6: [0, 1, 2, 3, 4]}",
+    )
 
 
 class Paper(ConfigModel):
@@ -186,11 +195,6 @@ class Paper(ConfigModel):
     name: str = Field(pattern=NAME, description="name of the file, without .yaml")
     title: str = Field(description="title of the paper")
     reference: str = Field(description="authors, title, journal, arXiv")
-    variant: str = Field(
-        description="name of a run's folder below dataset/model, with axes in braces (and hidden_layers: layers of mlp "
-        "but for the classifier); a part between underscores is left out where its axis is null, empty, or no option "
-        "of the network"
-    )
     protocol: Protocol = Field(description="the published protocol")
     tables: dict[str, Table] = Field(description="tables by name")
     figures: dict[str, Figure] = Field(description="figures by name; each is a target, <paper>_<figure>")
@@ -199,8 +203,6 @@ class Paper(ConfigModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Paper":
-        for axis in set(fields(self.variant)) - set(NAMED_BY):
-            check_axis("axis in variant", axis)
         for kind, named in (("table", self.tables), ("figure", self.figures)):
             for name in named:
                 if not re.fullmatch(NAME, name):
@@ -218,6 +220,9 @@ class Paper(ConfigModel):
                 self._check_blocks(table, blocks, f"scales.{name}.tables.{table}")
             for key in scale.protocol:
                 check_choice(f"key in scales.{name}.protocol", key, Protocol.model_fields)
+            measured = [table for table in scale.tables if self.tables[table].measured]
+            for table in scale.seeds:
+                check_choice(f"table of runs in scales.{name}.seeds", table, measured)
         for name, claim in self.claims.items():
             check_places(claim, self.tables[claim.table], self.grids_of(claim.table), f"claims.{name}")
         return self
@@ -227,7 +232,7 @@ class Paper(ConfigModel):
         for given, renamed in map(split, blocks):
             for axis in renamed:
                 check_axis(f"axis in rename of {place}", axis, table.key_columns)
-            for axis in given if table.columns and not table.draws else ():
+            for axis in given if table.measured else ():
                 check_axis(f"axis in {place}", axis)
 
     def _check_claim(self, claim: Claim) -> None:

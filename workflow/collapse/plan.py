@@ -1,21 +1,30 @@
 """The plan of a paper at one scale: its grids, runs, tables and claims, and the specification that each job gets."""
 
-from typing import Any
+import csv
+import hashlib
+import io
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from pydantic import NonNegativeInt
 
+from collapse.atomic_io import replacing
 from collapse.claims.language import ClaimsSpec
 from collapse.data import drawn
-from collapse.grid import Axes, Grid, Point, combinations
+from collapse.grid import Axes, Grid, combinations
+from collapse.identity import cell_name, hash_in
+from collapse.measuring import Measuring
 from collapse.paper import Content, Paper, Table
 from collapse.recipe import Recipe
-from collapse.strict import ConfigError, validate
+from collapse.strict import ConfigError, UserError, validate
 
 
 class TableSpec(Content):
-    """Specification of a measured table: its runs, and what to read from each run."""
+    """Specification of a measured table: what to read from each run of its plan. `source` names it in messages."""
 
-    grid: Grid
+    source: str
 
 
 class DrawsSpec(Content):
@@ -25,17 +34,84 @@ class DrawsSpec(Content):
     seeds: tuple[NonNegativeInt, ...]
 
 
+class PlannedRun(NamedTuple):
+    """A run that a table reads: its axes as the table calls them, and where its metrics are."""
+
+    axes: Axes
+    seed: int
+    cell: str  # <dataset>/<model>/<summary>-<hash>, below results/runs
+    measuring: str  # folder of the metrics inside the run's
+
+    @property
+    def folder(self) -> str:
+        """Folder of the run, below results/runs."""
+        return f"{self.cell}/seed-{self.seed}"
+
+
+class OtherPlan(UserError, RuntimeError):
+    """A plan's file that is not the one the job was started for."""
+
+
+def plan_text(runs: list[PlannedRun], keys: tuple[str, ...]) -> str:
+    """The file results/<scale>/plans/<paper>/<table>.csv: a line for each run."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*keys, "seed", "folder", "measuring", "hash"])
+    for run in runs:
+        axes = (_written(run.axes[key]) for key in keys)
+        writer.writerow([*axes, run.seed, run.folder, run.measuring, hash_in(run.cell)])
+    return text.getvalue()
+
+
+def read_plan(path: Path, digest: str) -> list[PlannedRun]:
+    """The runs of a plan's file; raises OtherPlan where its checksum is not `digest`."""
+    text = path.read_text() if path.exists() else ""
+    if plan_digest(text) != digest:
+        raise OtherPlan(
+            f"{path} is not the plan of this call: another Snakemake with other settings writes to the same results. "
+            f"Run again when it has ended, or give it a results folder of its own"
+        )
+    runs = []
+    for line in csv.DictReader(io.StringIO(text)):
+        seed, folder, measuring, _ = (line.pop(name) for name in ("seed", "folder", "measuring", "hash"))
+        axes = {key: _read(value) for key, value in line.items()}
+        runs.append(PlannedRun(axes, int(seed), folder.rpartition("/")[0], measuring))
+    return runs
+
+
+def plan_digest(text: str) -> str:
+    """Checksum of a plan's file."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _written(value: Any) -> str:
+    """A value as text that _read turns into the same value again; null is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and _read(value) == value:
+        return value
+    return json.dumps(value)
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text
+
+
 class Plan:
     """A paper at one scale: what can be made, and the recipe of every run it takes.
 
-    Every run is made at each of `seeds`. `protocol` holds the user's changes of the scale's protocol (config.yaml).
+    Every run is made at each of `seeds`, but for tables whose seeds the paper's file states. `protocol` holds the
+    user's changes of the scale's protocol (config.yaml).
     """
 
     def __init__(self, paper: Paper, scale: str, seeds: tuple[int, ...], protocol: Axes | None = None):
         file = f"config/papers/{paper.name}.yaml"
         if scale not in paper.scales:
             raise ConfigError(f"{file}: it has no scale {scale}, only {', '.join(paper.scales)}")
-        self.paper, self.scale_name = paper, scale
+        self.paper, self.scale_name, self.seeds = paper, scale, seeds
         self.scale = paper.scales[scale]
         published = paper.protocol.model_dump(mode="json") | self.scale.protocol
         self.grids = {
@@ -43,33 +119,53 @@ class Plan:
                 blocks=blocks,
                 protocol=published,
                 changes=protocol or {},
-                seeds=seeds,
-                variant=paper.variant,
                 source=f"{file}, scales.{scale}.tables.{name}",
             )
             for name, blocks in self.scale.tables.items()
-            if paper.tables[name].columns and not paper.tables[name].draws
+            if paper.tables[name].measured
         }
         self.subsets = {
             name: tuple(self._subset(name, axes) for axes in self.settings(name))
             for name in self.scale.tables
             if paper.tables[name].draws
         }
-        self.recipes: dict[str, Recipe] = {}  # by cell; at any seed
-        self.cells = {name: [self._add(point) for point in grid.points()] for name, grid in self.grids.items()}
+        self.recipes: dict[str, Recipe] = {}  # by cell; at seed 0
+        self.measurings: dict[str, Measuring] = {}  # by name
+        # By table, as the grid has them: the axes, the cell, and the name of the measuring.
+        self.points = {name: [*self._points(name, grid)] for name, grid in self.grids.items()}
 
-    def _add(self, point: Point) -> str:
-        if self.recipes.setdefault(point.cell, point.recipe) != point.recipe:
-            raise ConfigError(
-                f"config/papers/{self.paper.name}.yaml: two different runs are both called {point.cell}; "
-                f"add the axis that tells them apart to variant"
-            )
-        return point.cell
+    def _points(self, table: str, grid: Grid) -> Any:
+        for point in grid.points():
+            cell, measuring = cell_name(point.recipe), point.measuring.name
+            self.recipes[cell], self.measurings[measuring] = point.recipe, point.measuring
+            yield {key: point.value(key) for key in self.paper.tables[table].key_columns}, cell, measuring
 
     def _subset(self, table: str, axes: Axes) -> tuple[Axes, drawn.Subset]:
         source = f"config/papers/{self.paper.name}.yaml, scales.{self.scale_name}.tables.{table}"
         subset = validate(drawn.Subset, axes, source)
         return {axis: getattr(subset, axis) for axis in self.paper.tables[table].key_columns}, subset
+
+    def seeds_of(self, table: str) -> tuple[int, ...]:
+        """Seeds of a measured table's runs."""
+        return self.scale.seeds.get(table, self.seeds)
+
+    def runs(self, table: str) -> list[PlannedRun]:
+        """Every run of a measured table, the seeds of a grid point together."""
+        seeds = self.seeds_of(table)
+        return [PlannedRun(axes, seed, *place) for axes, *place in self.points[table] for seed in seeds]
+
+    @cached_property
+    def plan_files(self) -> dict[str, str]:
+        """Text of each measured table's plan, by table."""
+        return {table: plan_text(self.runs(table), self.paper.tables[table].key_columns) for table in self.points}
+
+    def write(self, folder: Path) -> None:
+        """Write the plan of each measured table as <folder>/<paper>/<table>.csv, if it changed."""
+        for table, text in self.plan_files.items():
+            path = folder / self.paper.name / f"{table}.csv"
+            if not path.exists() or path.read_text() != text:
+                with replacing(path) as part:
+                    part.write_text(text)
 
     def figures(self) -> list[str]:
         """Figures whose tables all have a grid at this scale."""
@@ -108,8 +204,7 @@ class Plan:
 
     def table_spec(self, name: str) -> TableSpec:
         """Specification of a measured table, for the script tabulate."""
-        table = self.paper.tables[name]
-        return TableSpec(grid=self.grids[name], **_content(table))
+        return TableSpec(source=self.grids[name].source, **_content(self.paper.tables[name]))
 
     def draws_spec(self, name: str) -> DrawsSpec:
         """Specification of a table of draws, for the script measure_draws."""

@@ -19,8 +19,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 from matplotlib.typing import LineStyleType
 
-from collapse.data.entries import DATASETS
-from collapse.models.entries import NETWORKS
+from collapse.data.entries import dataset_title
+from collapse.models.entries import network_title
 
 COLUMN_WIDTH = 3.4  # inches, one column of a journal page
 Colour = tuple[float, float, float]
@@ -155,10 +155,10 @@ def accuracy(law: pd.Series) -> str:
     return known if law.runs.endswith("ok") and "," not in law.runs else f"{known} ({law.runs})"
 
 
-def network_title(group: pd.DataFrame) -> str:
+def network_and_dataset(group: pd.DataFrame) -> str:
     """Network and dataset of a panel."""
     model, dataset = group.model.iloc[0], group.dataset.iloc[0]
-    return f"{NETWORKS[model].title}, {DATASETS[dataset].title}"
+    return f"{network_title(model)}, {dataset_title(dataset)}"
 
 
 def curves(

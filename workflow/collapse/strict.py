@@ -46,6 +46,13 @@ def check_choice(kind: str, name: str, choices: Any) -> str:
     return name
 
 
+def distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the seeds; raise ValueError where one appears twice."""
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed appears twice")
+    return seeds
+
+
 @dataclass(frozen=True, eq=False)  # a registry has no hash
 class Choices:
     """Annotated[str, Choices(names)]: a Literal whose names come from a registry."""

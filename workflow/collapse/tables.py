@@ -1,23 +1,20 @@
 """Tidy tables: what a figure shows, read from the metrics of its runs."""
 
 import itertools
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
 import pandas as pd
 
-from collapse.grid import axis_value
-from collapse.metrics.entries import RENAMED
 from collapse.metrics.groups import group_name
 from collapse.paper import Column, Content, Prediction
-from collapse.plan import TableSpec
+from collapse.plan import PlannedRun, TableSpec
 from collapse.recipe import Recipe
+from collapse.runs import check_dataset, read_run
 from collapse.strict import UserError
 from collapse.theory.entries import PREDICTIONS
 
@@ -31,64 +28,58 @@ class CutOff(UserError, RuntimeError):
     """A table whose end is missing: writing or copying it was interrupted."""
 
 
-class Outdated(UserError, RuntimeError):
-    """A run of an earlier version that lacks what a table needs."""
-
-
 class NoSuchValue(UserError, ValueError):
     """A column that names a layer, metric, split, mode or group of classes that no run has."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a table reads of a finished run: how it went, its values, and why some are missing."""
+    """What a table reads of a finished run: its recipe, how it went, its values, and why some are missing."""
 
+    recipe: Recipe
     status: str
     reason: str
     values: Values
     reasons: dict[tuple, str]
 
 
-def read_run(folder: Path) -> Run:
-    """Read a finished run. Raises CutOff, and Outdated for a run that an earlier version gave up."""
-    try:
-        run = json.loads((folder / "run.json").read_text())
-    except (OSError, ValueError) as error:
-        raise CutOff(f"{folder}/run.json can not be read ({error}): delete that folder, and run again") from None
-    if run["status"] not in STATUSES:
-        raise Outdated(f"{folder} was made by an earlier version, which did not measure it: delete it, and run again")
-    values, reasons = read_metrics(folder / "metrics.csv")
-    return Run(run["status"], run["reason"], values, reasons)
+def read_measured_run(run: PlannedRun, results: Path) -> Run:
+    """Read a finished run; raises CutOff, DamagedFile, and WrongRun for a run of another recipe or other images."""
+    folder = results / "runs" / run.folder
+    recipe, how = read_run(folder)
+    dataset = results / "data" / recipe.dataset
+    if (dataset / "manifest.json").exists():  # runs copied from elsewhere may come without the images
+        check_dataset(folder, how, dataset)
+    values, reasons = read_metrics(folder / run.measuring / "metrics.csv")
+    return Run(recipe, how["status"], how["reason"], values, reasons)
 
 
-def seeds_table(spec: TableSpec, runs: Path) -> pd.DataFrame:
+def seeds_table(spec: TableSpec, plan: Sequence[PlannedRun], results: Path) -> pd.DataFrame:
     """The rows of every run: one, or one for each combination of the axes in `spec.rows_per` (epoch, layer, bn_mode).
 
     Columns: the spec's key_columns, rows_per, seed, the measured columns (at the protocol's last epoch, unless rows_per
     has epoch), the theories' predictions from these, the run's `status` (ok, untrained, diverged), and `reason`: why
-    the run is not ok, and why values are missing, as "column: why". `runs` is the folder above dataset/model/variant.
+    the run is not ok, and why values are missing, as "column: why". `results` is the folder above runs/.
     Raises NoSuchValue for a column that asks for a layer, metric, split, bn_mode or classes that no run has.
     """
-    read = cache(read_run)
+    read: dict[tuple[str, str], Run] = {}
     rows, unmatched = [], dict.fromkeys(spec.columns, 0)
-    for axes, cell, recipe in spec.grid.points():
-        # The grid's own value of k_major and the like, not the recipe's: a balanced run serves every k_major.
-        named = {axis: axes.get(axis, axis_value(recipe, axis)) for axis in spec.key_columns}
-        num_classes = len(recipe.class_counts())
-        known = {"oversampling": recipe.imbalance.oversampling, "num_classes": num_classes}
-        for seed in spec.grid.seeds:
-            run = read(runs / cell / f"seed-{seed}")
-            for places in within_run(run, recipe, spec.rows_per, spec.inside):
-                keys = {name: _key(column, named, places, num_classes) for name, column in spec.columns.items()}
-                values = {name: run.values.get(key) for name, key in keys.items()}
-                for name, key in keys.items():
-                    unmatched[name] += key in run.values
-                reason = {"status": run.status, "reason": why_missing(run, keys)}
-                rows.append(known | named | _numbered(places, run, spec.inside) | {"seed": seed} | values | reason)
-    folders = {runs / point.cell / f"seed-{seed}" for point in spec.grid.points() for seed in spec.grid.seeds}
+    for planned in plan:
+        where = planned.folder, planned.measuring
+        run = read[where] = read.get(where) or read_measured_run(planned, results)
+        num_classes = len(run.recipe.class_counts())
+        known = {"oversampling": run.recipe.imbalance.oversampling, "num_classes": num_classes}
+        for places in within_run(run, spec.rows_per, spec.inside):
+            keys = {name: _key(column, planned.axes, places, num_classes) for name, column in spec.columns.items()}
+            values = {name: run.values.get(key) for name, key in keys.items()}
+            for name, key in keys.items():
+                unmatched[name] += key in run.values
+            reason = {"status": run.status, "reason": why_missing(run, keys)}
+            numbered = _numbered(places, run, spec.inside)
+            rows.append(known | planned.axes | numbered | {"seed": planned.seed} | values | reason)
     for name, matches in unmatched.items():
         if not matches:
-            _refuse(name, spec, [read(folder) for folder in sorted(folders)])
+            _refuse(name, spec, list(read.values()))
     table = pd.DataFrame(rows)
     for name, prediction in spec.predictions.items():
         table[name] = predict(table, spec, prediction)
@@ -128,13 +119,13 @@ def _refuse(name: str, spec: TableSpec, runs: list[Run]) -> None:
         there = dict.fromkeys(key[place] for key in keys)
         if wanted not in there:
             raise NoSuchValue(
-                f"{spec.grid.source}: column {name} asks for {what} {wanted}, which none of its runs has; they have "
+                f"{spec.source}: column {name} asks for {what} {wanted}, which none of its runs has; they have "
                 f"{', '.join(there)}"
             )
         keys = [key for key in keys if key[place] == wanted]
     there = dict.fromkeys(f"bn_mode {key[3]}, classes {key[4]}" for key in keys)
     raise NoSuchValue(
-        f"{spec.grid.source}: column {name} asks for {column.metric} of {column.classes} classes in bn_mode "
+        f"{spec.source}: column {name} asks for {column.metric} of {column.classes} classes in bn_mode "
         f"{column.bn_mode}, which none of its runs has; they have {'; '.join(there)}"
     )
 
@@ -155,19 +146,19 @@ def best(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def within_run(run: Run, recipe: Recipe, rows_per: Sequence[str], inside: bool = False) -> Iterator[dict[str, Any]]:
+def within_run(run: Run, rows_per: Sequence[str], inside: bool = False) -> Iterator[dict[str, Any]]:
     """Every combination of a run's epochs, measured layers and bn_modes, as `rows_per` asks for them.
 
     The epochs are the recipe's. Two moments that differ from seed to seed are in metrics.csv alone: the first epoch of
     zero training error, and the last finite epoch of a training that diverged.
     """
     choices = {
-        "epoch": sorted(recipe.checkpoint_epochs()),
+        "epoch": sorted(run.recipe.checkpoint_epochs()),
         "layer": measured_layers(run.values, inside) or [None],
         "bn_mode": ["eval", "train"],
     }
     for combination in itertools.product(*(choices[place] for place in rows_per)):
-        yield {"epoch": recipe.protocol.total_epochs} | dict(zip(rows_per, combination, strict=True))
+        yield {"epoch": run.recipe.protocol.total_epochs} | dict(zip(rows_per, combination, strict=True))
 
 
 def measured_layers(measured: Values, inside: bool = False) -> list[str]:
@@ -196,14 +187,10 @@ def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> lis
 
 
 def read_metrics(path: Path) -> tuple[Values, dict[tuple, str]]:
-    """Values of a metrics.csv that this or an earlier version wrote, and why values are NaN. Raises CutOff for a file
-    whose last line is incomplete.
-    """
+    """Values of a metrics.csv, and why values are NaN; raises CutOff for a file whose last line is incomplete."""
     if not path.read_bytes().endswith(b"\n"):
         raise CutOff(f"{path} is cut off: delete it, and run again to measure anew")
-    table = pd.read_csv(path)
-    table["metric"] = table.metric.replace(RENAMED)  # renaming a metric must not cause runs to be measured again
-    table = table.set_index(KEYS)
+    table = pd.read_csv(path).set_index(KEYS)
     missing = table.value.isna()
     return table.value.to_dict(), table.reason[missing].to_dict()
 

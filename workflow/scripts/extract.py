@@ -1,20 +1,20 @@
-"""Trained runs -> statistics.safetensors of each run: all that the metrics need, at every checkpoint."""
+"""Trained runs -> statistics.safetensors of each run: all that the metrics need, at every checkpoint.
+
+Runs whose statistics are there, measured so, are skipped.
+"""
 
 import argparse
+import sys
 from pathlib import Path
 
-import torch
-
-from collapse.data.subsets import read_rows
-from collapse.statistics.extract import extract_run
-from collapse.training.device import choose_device, share
-from collapse.training.run import forget, state_folder
+from collapse.measuring import Measuring
+from collapse.runs import check_dataset, kept_statistics, link, read_run
+from collapse.statistics.origin import measured
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--dataset", type=Path, required=True, help="manifest.json of the prepared dataset")
-parser.add_argument("--rows", type=Path, nargs="+", required=True, help="index files, one a run")
+parser.add_argument("--measuring", type=Measuring.identified, required=True, help="identity of a Measuring")
 parser.add_argument("--runs", type=Path, nargs="+", required=True, help="run.json of the runs")
-parser.add_argument("--state", type=Path, required=True, help="folder of what trainings leave: these runs' is deleted")
 parser.add_argument("--out", type=Path, nargs="+", required=True, help="statistics files, one a run")
 parser.add_argument("--device", required=True)
 parser.add_argument("--gpus", type=int, default=1, help="GPUs the job asked for; 0: auto is the CPU")
@@ -24,9 +24,27 @@ parser.add_argument("--threads", type=int, required=True)
 
 if __name__ == "__main__":
     args = parser.parse_args()
+    missing = []
+    for folder, path in zip((run.parent for run in args.runs), args.out, strict=True):
+        check_dataset(folder, read_run(folder)[1], args.dataset.parent)
+        if not measured(path, folder, args.measuring):
+            missing.append((folder, path))
+    if not missing:
+        sys.exit(0)
+    # Not earlier: importing torch takes longer than to see that there is nothing to do.
+    import torch
+
+    from collapse.statistics.extract import extract_run
+    from collapse.training.device import choose_device, share
+    from collapse.training.state import locked
+
     torch.set_num_threads(args.threads)
-    for run in args.runs:  # not earlier: only now the training job is known to have succeeded
-        forget(state_folder(args.state, run.parent))
     with share(choose_device(args.device, args.gpus), args.jobs_per_gpu, args.locks) as device:
-        for rows, run, path in zip(args.rows, args.runs, args.out, strict=True):
-            extract_run(run.parent, args.dataset.parent, read_rows(rows), path, device)
+        for folder, path in missing:
+            with locked(folder):
+                kept = kept_statistics(folder, args.measuring.name)
+                if not measured(kept, folder, args.measuring) and not measured(path, folder, args.measuring):
+                    extract_run(folder, args.dataset.parent, args.measuring, kept, device)
+                if measured(kept, folder, args.measuring):
+                    (path.parent / "metrics.csv").unlink(missing_ok=True)  # those of other statistics
+                    link(kept, path)

@@ -18,19 +18,25 @@ from pydantic.fields import FieldInfo
 from collapse.claims.language import Claim, Condition, Published
 from collapse.config import Config
 from collapse.data.drawn import Subset
+from collapse.data.imbalance import Imbalance
+from collapse.data.own import OwnDataset, OwnImages
+from collapse.measuring import Measuring
 from collapse.metrics.entries import METRICS
 from collapse.models.entries import NETWORKS
 from collapse.models.options import NetworkOptions
+from collapse.models.own import OwnBuilder, OwnNetwork
 from collapse.paper import Best, Column, Figure, Paper, Prediction, Scale, Table
-from collapse.recipe import FirstPhase, Imbalance, Labels, Protocol, Recipe
+from collapse.recipe import Labels, Recipe
 from collapse.strict import Choices
+from collapse.training.protocol import FirstPhase, Protocol
 
 ROOT = Path(__file__).parents[2]
 MODELS = {
     model.__name__: model
     for model in (
         *(Config, Paper, Protocol, Table, Column, Best, Prediction, Figure, Claim, Condition, Published, Scale),
-        *(Recipe, Imbalance, Labels, FirstPhase, NetworkOptions, Subset),
+        *(Recipe, Imbalance, Labels, FirstPhase, NetworkOptions, Measuring, Subset),
+        *(OwnDataset, OwnImages, OwnNetwork, OwnBuilder),
     )
 }
 

@@ -1,7 +1,7 @@
-"""A recipe and seeds -> trained runs: recipe.json, history.csv, checkpoints/, run.json in each run's folder.
+"""A recipe -> trained runs: recipe.json, rows.csv, history.csv, checkpoints/, run.json in each run's folder.
 
-Killed and started again, it goes on from the last saved state. On SIGTERM or SIGINT it saves the state at the end of
-the epoch and exits with 128 + the signal's number.
+Finished runs are skipped. Killed and started again, it goes on from the last saved state. On SIGTERM or SIGINT it saves
+the state at the end of the epoch and exits with 128 + the signal's number.
 """
 
 import argparse
@@ -9,17 +9,13 @@ import json
 import sys
 from pathlib import Path
 
-from collapse.recipe import Recipe
-from collapse.training.run import state_folder
-from collapse.training.workers import Machine, Task, train_tasks
+from collapse.recipe import Recipe, Seeds
+from collapse.runs import finished, seed_of
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--recipe", type=json.loads, required=True, help="identity of a collapse.recipe.Recipe")
-parser.add_argument("--seeds", type=int, nargs="+", required=True)
+parser.add_argument("--recipe", type=json.loads, required=True, help="collapse.identity.identity of a Recipe")
 parser.add_argument("--dataset", type=Path, required=True, help="manifest.json of the prepared dataset")
-parser.add_argument("--rows", type=Path, nargs="+", required=True, help="index files, one a run")
-parser.add_argument("--out", type=Path, nargs="+", required=True, help="run.json to write beside the rest, one a run")
-parser.add_argument("--state", type=Path, required=True, help="folder of the trainings in progress")
+parser.add_argument("--out", type=Path, nargs="+", required=True, help="run.json in each run's folder, .../seed-<s>/")
 parser.add_argument("--save-every", type=float, default=30.0, help="seconds between saved states")
 parser.add_argument("--device", required=True)
 parser.add_argument("--gpus", type=int, default=1, help="GPUs the job asked for; 0: auto is the CPU")
@@ -30,10 +26,14 @@ parser.add_argument("--threads", type=int, required=True, help="CPU threads, of 
 
 if __name__ == "__main__":
     args = parser.parse_args()
+    recipe, dataset = Recipe.model_validate(args.recipe | {"seeds": Seeds.all(0)}), args.dataset.parent
+    runs = [(recipe.at_seed(seed_of(path.parent)), path.parent) for path in args.out]
+    missing = [(at_seed, folder) for at_seed, folder in runs if not finished(folder, at_seed, dataset)]
+    if not missing:
+        sys.exit(0)
+    # Not earlier: importing torch takes longer than to see that there is nothing to do.
+    from collapse.training.workers import Machine, Task, train_tasks
+
     machine = Machine(args.device, args.gpus, args.jobs_per_gpu, args.locks, args.workers, args.threads)
-    recipe = Recipe.recorded(args.recipe)
-    tasks = [
-        Task(recipe.at_seed(seed), args.dataset.parent, rows, state_folder(args.state, run.parent), run.parent)
-        for seed, rows, run in zip(args.seeds, args.rows, args.out, strict=True)
-    ]
+    tasks = [Task(at_seed, dataset, folder) for at_seed, folder in missing]
     sys.exit(train_tasks(tasks, machine, args.save_every))

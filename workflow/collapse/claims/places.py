@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from collapse.claims.language import EXTREMES, Claim, describe, matcher
-from collapse.grid import Axes, axis_value, combinations, resolve, split
+from collapse.grid import Axes, Point, combinations, resolve, split
 
 if TYPE_CHECKING:
     from collapse.paper import Table
@@ -61,6 +61,7 @@ def block_values(axis: str, block: Axes, protocol: Axes) -> Iterator[Any]:
         yield from (float("inf") if value == "inf" else value for value in values)
     elif axis == "epoch":
         for axes in combinations(given):
-            yield from resolve(axes, protocol, "").checkpoint_epochs()
+            yield from resolve(axes, protocol, "")[0].checkpoint_epochs()
     elif "model" in given:
-        yield axis_value(resolve(next(combinations(given)), protocol, ""), axis)
+        axes = next(combinations(given))
+        yield Point(axes, *resolve(axes, protocol, "")).value(axis)

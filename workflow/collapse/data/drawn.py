@@ -4,8 +4,7 @@ from typing import Any
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from collapse.data.entries import DATASETS
-from collapse.recipe import check_channels
+from collapse.data.entries import DATASETS, check_channels
 from collapse.strict import ConfigModel, check_choice
 
 
@@ -23,14 +22,15 @@ class Subset(ConfigModel):
     @classmethod
     def _defaults(cls, data: Any) -> Any:
         if isinstance(data, dict) and "dataset" in data:
-            spec = DATASETS[check_choice("dataset", data["dataset"], DATASETS)]
+            known = [name for name, entry in DATASETS.items() if not entry.own]  # the job reads no configuration
+            spec = DATASETS[check_choice("dataset", data["dataset"], known)]
             data = {"image_size": spec.image_size, "mean": spec.mean, "std": spec.std, **data}
         return data
 
     @model_validator(mode="after")
     def _possible(self) -> "Subset":
         spec = DATASETS[self.dataset]
-        check_channels(self.dataset, mean=self.mean, std=self.std)
+        check_channels(self.dataset, spec.channels, mean=self.mean, std=self.std)
         if self.samples > min(spec.train_counts):
             raise ValueError(f"{self.dataset} holds {min(spec.train_counts)} train samples of some class")
         if self.input_channel is not None and self.input_channel >= spec.channels:

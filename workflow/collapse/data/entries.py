@@ -23,6 +23,8 @@ class DatasetEntry:
     max_pixel: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    own: bool = False  # of the configuration (collapse.data.own), which has no loader
+    version: int = 1  # raised by a fix that changes what it makes (Recipe.versions)
 
     @property
     def num_classes(self) -> int:
@@ -30,7 +32,7 @@ class DatasetEntry:
         return len(self.train_counts)
 
 
-DATASETS = {
+DATASETS: dict[str, DatasetEntry] = {
     # scikit-learn's copy of the UCI digits: 1,797 images, 174 to 183 a class; 140 a class train, the rest test.
     "digits": DatasetEntry(
         title="digits",
@@ -74,3 +76,15 @@ DATASETS = {
         std=(0.247, 0.243, 0.261),
     ),
 }
+
+
+def dataset_title(name: str) -> str:
+    """Title of a dataset in figures. Their jobs do not know a dataset of one's own: it is called by its name."""
+    return DATASETS[name].title if name in DATASETS else name
+
+
+def check_channels(dataset: str, channels: int, **values: tuple[float, ...]) -> None:
+    """Raise ValueError for a normalisation that has not one value for each channel of the dataset's images."""
+    for name, given in values.items():
+        if len(given) != channels:
+            raise ValueError(f"{name} has {len(given)} values: images of {dataset} have {channels} channel(s)")

@@ -1,5 +1,7 @@
 """From stored uint8 images to the tensor a network takes."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from PIL import Image
@@ -17,11 +19,26 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     return np.stack(resized).reshape(*images.shape[:2], size, size)
 
 
+def pad(images: np.ndarray, size: int) -> np.ndarray:
+    """Put zeros around uint8 images (n, channels, side, side), as many on each side, up to the greater side `size`."""
+    before = (size - images.shape[-1]) // 2
+    after = size - images.shape[-1] - before
+    return np.pad(images, ((0, 0), (0, 0), (before, after), (before, after)))
+
+
 def normalise(
-    images: np.ndarray, size: int, max_pixel: int, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
+    images: np.ndarray,
+    size: int,
+    max_pixel: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    device: torch.device,
+    fit: Callable[[np.ndarray, int], np.ndarray] = resize,
 ) -> torch.Tensor:
-    """Float32 images (n, channels, size, size) on `device`: resized, divided by max_pixel, standardised by channel."""
-    pixels = torch.from_numpy(resize(images, size)).to(device).to(torch.float32).div_(max_pixel)
+    """Float32 images (n, channels, size, size) on `device`: fitted to `size`, divided by max_pixel, standardised by
+    channel.
+    """
+    pixels = torch.from_numpy(fit(images, size)).to(device).to(torch.float32).div_(max_pixel)
     shape = (1, len(mean), 1, 1)
     shift = torch.tensor(mean, device=device).view(shape)
     scale = torch.tensor(std, device=device).view(shape)

@@ -7,6 +7,7 @@ are changed in the same way at a larger rate.
 
 import numpy as np
 
+from collapse.data.classes import Classes, members
 from collapse.recipe import Labels
 
 
@@ -19,6 +20,16 @@ def changed_labels(labels: np.ndarray, how: Labels, num_classes: int, seed: int)
     if how.latent:
         labels = latent_classes(labels, how.latent, num_classes, seed)
     return labels
+
+
+def taken_classes(labels: np.ndarray, classes: Classes | None) -> np.ndarray:
+    """Labels by the classes that a recipe takes (Recipe.classes), -1 for samples of other classes. (n,) -> (n,)."""
+    if classes is None:
+        return labels
+    renumbered = np.full_like(labels, -1)
+    for new, taken in enumerate(classes):
+        renumbered[np.isin(labels, members(taken))] = new
+    return renumbered
 
 
 def uniform_noise(labels: np.ndarray, rate: float, num_classes: int, seed: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import cast
 import numpy as np
 
 from collapse.data.entries import DATASETS
+from collapse.data.own import SPLITS, OwnDataset, classes_in, images_of, read_image
 from collapse.strict import UserError
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -31,6 +32,25 @@ class DatasetUnavailable(UserError, RuntimeError):
 def load(dataset: str, data_root: Path, download: bool) -> dict[str, Split]:
     """The train and test split of a dataset; raises DatasetUnavailable with the remedy."""
     return resolve_name(DATASETS[dataset].load)(data_root, download)
+
+
+def load_own(source: OwnDataset) -> dict[str, Split]:
+    """The train and test split of a dataset of one's own; raises BadDataset naming the file at fault."""
+    entry = source.entry("")  # checks the archive, or the folders and their first image
+    if source.npz:
+        with np.load(source.path) as arrays:
+            shape = (-1, entry.image_size, entry.image_size, entry.channels)
+            images = {split: arrays[f"x_{split}"].reshape(shape).transpose(0, 3, 1, 2) for split in SPLITS}
+            return {split: (images[split], arrays[f"y_{split}"].astype(np.int64)) for split in SPLITS}
+    classes, shape = classes_in(source.path), (entry.channels, entry.image_size, entry.image_size)
+    splits = {}
+    for split in SPLITS:
+        found = [images_of(source.path / split / name) for name in classes]
+        images = np.empty((sum(map(len, found)), *shape), dtype=np.uint8)
+        for i, path in enumerate(path for paths in found for path in paths):
+            images[i] = read_image(path, entry.channels, entry.image_size)
+        splits[split] = images, np.repeat(np.arange(len(classes)), list(map(len, found)))
+    return splits
 
 
 def digits(data_root: Path, download: bool) -> dict[str, Split]:

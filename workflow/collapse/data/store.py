@@ -1,25 +1,42 @@
 """A prepared dataset on disk: {train,test}.safetensors and the small manifest that later rules hang on."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save_file
 
-from collapse.atomic_io import DamagedFile, read_json, read_tensors, sha256, write_json, write_tensors
-from collapse.data.entries import DATASETS
+from collapse.atomic_io import DamagedFile, read_json, sha256, write_json
+from collapse.tensors import read_tensors, replacing_tensors
 
 
-def write_dataset(folder: Path, dataset: str, splits: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Write the splits, then a manifest with their checksums and class counts."""
-    manifest: dict[str, Any] = {"dataset": dataset, "title": DATASETS[dataset].title, "splits": {}}
-    for name, (images, labels) in splits.items():
+def write_dataset(
+    folder: Path,
+    dataset: str,
+    splits: dict[str, tuple[np.ndarray, np.ndarray]],
+    classes: Sequence[str] = (),
+    check: Callable[[str], None] = lambda checksum: None,
+) -> None:
+    """Write the train and the test split, then a manifest with their checksums, class counts, and names of classes.
+
+    `check` is called with the checksum of the train split; where it raises, what the folder holds is kept.
+    """
+    manifest: dict[str, Any] = {"dataset": dataset, **({"classes": list(classes)} if classes else {}), "splits": {}}
+    num_classes = 1 + max(int(labels.max()) for _, labels in splits.values())
+    for name in ("train", "test"):
+        images, labels = splits[name]
         path = folder / f"{name}.safetensors"
-        write_tensors(path, {"images": images, "labels": labels})
+        with replacing_tensors(path) as part:
+            save_file({"images": np.ascontiguousarray(images), "labels": np.ascontiguousarray(labels)}, part)
+            checksum = sha256(part)
+            if name == "train":
+                check(checksum)
         manifest["splits"][name] = {
             "file": path.name,
-            "sha256": sha256(path),
+            "sha256": checksum,
             "images": list(images.shape),
-            "class_counts": np.bincount(labels, minlength=DATASETS[dataset].num_classes).tolist(),
+            "class_counts": np.bincount(labels, minlength=num_classes).tolist(),
         }
     write_json(folder / "manifest.json", manifest)
 

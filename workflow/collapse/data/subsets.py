@@ -13,19 +13,20 @@ def draw(labels: np.ndarray, counts: tuple[int, ...], seed: int) -> np.ndarray:
 
     labels (n,), counts (K,) -> rows (sum(counts),). The permutation depends on n and the seed alone, so that a subset
     with smaller counts lies inside one with larger counts (the reference draws so too: Fang et al. 2021, data code).
-    Raises ValueError when a class holds fewer samples than asked for.
+    Samples with label -1 are of no class, and never drawn. Raises ValueError when a class holds fewer samples than
+    asked for.
     """
-    available = np.bincount(labels, minlength=len(counts))
+    available = np.bincount(labels[labels >= 0], minlength=len(counts))
     short = np.flatnonzero(available < np.asarray(counts))
     if short.size:
         label = short[0]
         raise ValueError(f"class {label} holds {available[label]} samples, {counts[label]} are asked for")
     order = np.random.default_rng(seed).permutation(len(labels))
-    rank = np.empty(len(labels), dtype=np.int64)  # number of samples of the same class visited before each sample
+    rank = np.zeros(len(labels), dtype=np.int64)  # number of samples of the same class visited before each sample
     for label in range(len(counts)):
         members = order[labels[order] == label]
         rank[members] = np.arange(len(members))
-    return order[rank[order] < np.asarray(counts)[labels[order]]]
+    return order[rank[order] < np.asarray([*counts, 0])[labels[order]]]  # label -1 finds the 0 at the end
 
 
 def draw_more(labels: np.ndarray, rows: np.ndarray, more: int, seed: int) -> np.ndarray:

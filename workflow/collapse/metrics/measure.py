@@ -1,12 +1,13 @@
 """metrics.csv of a run: every metric, from the run's statistics."""
 
-import json
 from pathlib import Path
 
-from collapse.atomic_io import read_tensors, write_csv
-from collapse.metrics.groups import run_groups
+from collapse.atomic_io import write_csv
+from collapse.measuring import Measuring
+from collapse.metrics.groups import asked_groups, run_groups
 from collapse.metrics.rows import Row, network_rows
 from collapse.recipe import Recipe
+from collapse.tensors import read_tensors
 
 COLUMNS = ("epoch", *Row._fields)
 
@@ -14,9 +15,11 @@ COLUMNS = ("epoch", *Row._fields)
 def measure_file(statistics: Path, path: Path) -> None:
     """Read a run's statistics and write its metrics.csv; raises DamagedFile."""
     tensors, metadata = read_tensors(statistics)
-    recipe = Recipe.recorded(json.loads(metadata["recipe"]))
+    recipe = Recipe.model_validate_json(metadata["recipe"])
+    measuring = Measuring.identified(metadata["measuring"])
     layers, inside = (metadata[name].split() for name in ("layers", "layers_inside"))
-    groups = run_groups(recipe, recipe.num_labels())
+    num_classes = recipe.num_labels()
+    groups = run_groups(recipe, num_classes) | asked_groups(measuring.groups, num_classes)
     epochs = sorted({name.partition("/")[0] for name in tensors})
     rows = []
     for epoch in epochs:

@@ -35,9 +35,14 @@ class NetworkEntry:
     build: str
     multiplications: Callable[..., Products]
     design: Mapping[str, Any] = field(default_factory=dict)
+    own: bool = False  # of the configuration (collapse.models.own)
+    flops: float | None = None  # of a training step on one image, where nothing counts them
+    version: int = 1  # raised by a fix that changes what it makes (Recipe.versions)
 
     def training_flops(self, shape: Shape, options: NetworkOptions) -> float:
         """FLOPs of a training step on one image."""
+        if self.flops is not None:
+            return self.flops
         return flops.training_flops(self.multiplications(shape, options, **self.design), options)
 
 
@@ -102,3 +107,8 @@ NETWORKS: dict[str, NetworkEntry] = {
         {"tiles": 8, "kernels": BLOCKS},
     ),
 }
+
+
+def network_title(name: str) -> str:
+    """Title of a network in figures. Their jobs do not know a network of one's own: it is called by its name."""
+    return NETWORKS[name].title if name in NETWORKS else name

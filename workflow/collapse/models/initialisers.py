@@ -10,6 +10,7 @@ class Initialiser:
     title: str
     meaning: str
     function: str
+    version: int = 1  # raised by a fix that changes what it makes (Recipe.versions)
 
 
 INITIALISERS = {

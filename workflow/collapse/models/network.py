@@ -1,15 +1,17 @@
 """The interface of every network: its logits, its layers by name, its classifier."""
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from pkgutil import resolve_name
 
 import torch
 from torch import Tensor, nn
 
-from collapse.models.entries import NETWORKS
+from collapse.models.entries import NETWORKS, NetworkEntry
 from collapse.models.options import NetworkOptions
 from collapse.models.shape import Shape
-from collapse.strict import check_choice
+from collapse.strict import UserError, check_choice
 
 
 class Network(nn.Module):
@@ -96,8 +98,27 @@ def build(name: str, shape: Shape, options: NetworkOptions, seed: int) -> Networ
 
     `options` must have the class that the network's entry names. Raises ValueError where options do not fit the shape.
     """
-    entry = NETWORKS[check_choice("network", name, NETWORKS)]
-    builder = resolve_name(entry.build)
+    return build_entry(NETWORKS[check_choice("network", name, NETWORKS)], shape, options, seed)
+
+
+class BadBuilder(UserError, RuntimeError):
+    """A builder of one's own that is not found, or returns no Network."""
+
+
+def build_entry(entry: NetworkEntry, shape: Shape, options: NetworkOptions, seed: int) -> Network:
+    """`build` for an entry; raises BadBuilder where its builder is not found or returns something else."""
+    if entry.own and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last, where it shadows nothing
+    try:
+        builder = resolve_name(entry.build)
+    except (ImportError, AttributeError) as error:
+        raise BadBuilder(f"networks: the builder {entry.build} is not found from {os.getcwd()} ({error})") from error
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return builder(shape, options, **entry.design)
+        network = builder(shape, options, **entry.design)
+    if not isinstance(network, Network):
+        raise BadBuilder(
+            f"networks: the builder {entry.build} returned a {type(network).__name__}, not a Network: "
+            f"collapse.models.heads.with_head makes one of layers by name"
+        )
+    return network

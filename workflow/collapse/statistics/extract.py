@@ -7,15 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collapse.atomic_io import write_tensors
-from collapse.data.store import read_split
-from collapse.data.subsets import draw_more
+from collapse.data.subsets import draw_more, read_rows
+from collapse.measuring import Measuring
 from collapse.models.network import Network
 from collapse.recipe import Labels, Recipe
+from collapse.runs import check_dataset, check_files, read_run
 from collapse.statistics.network import network_statistics
+from collapse.statistics.origin import origin
 from collapse.statistics.recorder import FeatureRecorder, Place
 from collapse.statistics.sweep import Batch, Passes, batched
-from collapse.training.run import load_checkpoint, load_images, load_run, load_true_labels
+from collapse.strict import UserError
+from collapse.tensors import write_tensors
+from collapse.training.run import load_checkpoint, load_images, load_true_labels, read_classes
 
 BATCH = 512
 # Batch size for batch norms in train mode (He & Su 2023, code: chunks of 100, in the stored order).
@@ -24,33 +27,54 @@ TRAIN_MODE_BATCH = 100
 Samples = tuple[Tensor, ...]  # images, labels and, where some labels were changed, true labels
 
 
-def extract_run(folder: Path, dataset: Path, rows: np.ndarray, path: Path, device: torch.device) -> None:
+def extract_run(folder: Path, dataset: Path, measuring: Measuring, path: Path, device: torch.device) -> None:
     """Write the statistics of every checkpoint of the run in `folder` to `path`.
 
-    Tensors are named epoch-<e>/<name in network_statistics>; the metadata hold the recipe and the names of the measured
-    layers.
+    Tensors are named epoch-<e>/<name in network_statistics>; the metadata hold the recipe, the names of the measured
+    layers, and what the statistics come from. Raises DamagedFile, WrongRun, and NoSuchLayer for a layer in
+    `measuring.measured_layers` that the network does not measure.
     """
-    recipe, run = load_run(folder)
+    recipe, run = read_run(folder)
+    check_files(folder, run)
+    check_dataset(folder, run, dataset)
+    rows = read_rows(folder / "rows.csv")
     tensors: dict[str, np.ndarray] = {}
     metadata = {"status": run["status"], "reason": run["reason"], "recipe": recipe.model_dump_json()}
+    metadata |= origin(folder, measuring)
     train, test = (load_images(recipe, dataset, *which, device) for which in (("train", rows), ("test", None)))
-    held_out = load_held_out(recipe, dataset, rows, device) if recipe.held_out else None
+    held_out = load_held_out(recipe, dataset, rows, measuring.held_out, device) if measuring.held_out else None
     if recipe.labels.noise or recipe.labels.latent:
         train = (*train, load_true_labels(recipe, dataset, rows, device))
     for epoch, entry in run["checkpoints"].items():
         network = load_checkpoint(folder, recipe, entry).to(device).eval()
-        named = checkpoint_statistics(network, train, test, recipe.num_labels(), held_out, recipe.principal_components)
+        named = checkpoint_statistics(network, train, test, recipe.num_labels(), measuring, held_out)
         tensors |= {f"epoch-{int(epoch):04d}/{name}": tensor.cpu().numpy() for name, tensor in named.items()}
-        metadata["layers"] = " ".join(layer_names(network, network.measured))
-        metadata["layers_inside"] = " ".join(layer_names(network, network.measured_inside))
+        for key, names in (("layers", network.measured), ("layers_inside", network.measured_inside)):
+            metadata[key] = " ".join(name for name in layer_names(network, names) if wanted(name, network, measuring))
     write_tensors(path, tensors, metadata)
 
 
-def load_held_out(recipe: Recipe, dataset: Path, rows: np.ndarray, device: torch.device) -> Samples:
-    """Held-out samples: samples of the train split that are not in `rows`, with unchanged labels."""
-    _, labels = read_split(dataset, "train")
+class NoSuchLayer(UserError, ValueError):
+    """A layer to measure that the network does not measure."""
+
+
+def wanted(name: str, network: Network, measuring: Measuring) -> bool:
+    """Whether a layer, by its name in the metrics, is to be measured; the features and the logits always are."""
+    chosen = measuring.measured_layers
+    if chosen == "all" or name in ("features", "logits"):
+        return True
+    there = layer_names(network, network.measured_inside)
+    for layer in chosen if chosen != "features" else ():
+        if layer not in there:
+            raise NoSuchLayer(f"measured_layers: the network has no layer {layer}; it has {', '.join(there)}")
+    return chosen != "features" and name in chosen
+
+
+def load_held_out(recipe: Recipe, dataset: Path, rows: np.ndarray, count: int, device: torch.device) -> Samples:
+    """Held-out samples: `count` of each class of the train split that are not in `rows`, with unchanged labels."""
+    _, labels = read_classes(recipe, dataset, "train")
     unchanged = recipe.model_copy(update={"labels": Labels()})
-    return load_images(unchanged, dataset, "train", draw_more(labels, rows, recipe.held_out, recipe.seeds.data), device)
+    return load_images(unchanged, dataset, "train", draw_more(labels, rows, count, recipe.seeds.data), device)
 
 
 def checkpoint_statistics(
@@ -58,23 +82,22 @@ def checkpoint_statistics(
     train: Samples,
     test: Samples,
     num_classes: int,
+    measuring: Measuring,
     held_out: Samples | None = None,
-    components: int | None = None,
 ) -> dict[str, Tensor]:
-    """Statistics of a network on each sample of the train subset once, the held-out samples, and the test split.
-
-    `components`: measure that many principal components too.
-    """
-    recorder = FeatureRecorder(network, places(network))
+    """Statistics of a network on each sample of the train subset once, the held-out samples, and the test split."""
+    chosen = {name: place for name, place in places(network).items() if wanted(name, network, measuring)}
+    recorder = FeatureRecorder(network, chosen)
+    in_train_mode = Passes(lambda: forward(recorder, train, TRAIN_MODE_BATCH, train_mode=True))
     return network_statistics(
         head(network),
         num_classes,
         train=Passes(lambda: forward(recorder, train, BATCH)),
         test=Passes(lambda: forward(recorder, test, BATCH)),
         held_out=None if held_out is None else Passes(lambda: forward(recorder, held_out, BATCH)),
-        in_train_mode=Passes(lambda: forward(recorder, train, TRAIN_MODE_BATCH, train_mode=True)),
+        in_train_mode=in_train_mode if "train" in measuring.bn_modes else None,
         noisy=len(train) > 2,
-        components=components,
+        components=measuring.principal_components,
     )
 
 

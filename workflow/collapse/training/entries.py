@@ -21,6 +21,7 @@ class LossEntry:
     function: str
     smoothed: bool = False
     theory_factor: Callable[[int], float] | None = None
+    version: int = 1  # raised by a fix that changes what it computes (Recipe.versions)
 
 
 LOSSES = {
@@ -65,6 +66,7 @@ class OptimizerEntry:
     function: str
     passes: int = 1
     line_search: bool = False
+    version: int = 1  # raised by a fix that changes its steps (Recipe.versions)
 
 
 OPTIMIZERS = {

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from collapse.models.network import Network
-from collapse.recipe import Protocol
 from collapse.statistics.recorder import all_finite
 from collapse.training.losses import loss_named
 from collapse.training.optimizers import Stepper
+from collapse.training.protocol import Protocol
 
 # Bytes of images that are gathered at once: few enough to stay in a core's cache.
 CHUNK_BYTES = 4 * 2**20
@@ -90,6 +90,8 @@ class Training:
             group["lr"] = rate
         self.network.train()
         order = self.positions[torch.randperm(len(self.positions), generator=self.generator)].to(self.images.device)
+        if self.protocol.drop_last:
+            order = order[: len(order) // self.protocol.batch_size * self.protocol.batch_size]
         loss_sum = torch.zeros((), device=order.device)
         correct = torch.zeros((), dtype=torch.int64, device=order.device)
         for chosen in order.split(self.chunk):

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from collapse.models.network import Network
-from collapse.recipe import Protocol
 from collapse.training.entries import OPTIMIZERS
 from collapse.training.losses import penalty
+from collapse.training.protocol import Protocol
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

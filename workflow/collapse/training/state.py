@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,32 +13,30 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from collapse.atomic_io import NotWritten, replacing
-from collapse.strict import UserError
+from collapse.atomic_io import NotWritten
+from collapse.tensors import replacing_tensors
 from collapse.training.locks import kernel_lock
 
 CURRENT, PREVIOUS = "state.safetensors", "previous.safetensors"
 
 
-class Locked(UserError, RuntimeError):
-    """Another process trains the same run."""
-
-
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the run's lock; the kernel releases it when the process ends, however it ends.
+def locked(run: Path, log: Callable[[str], None] = print) -> Iterator[None]:
+    """Hold the lock of a run's folder; the kernel releases it when the process ends, however it ends.
 
-    Raises Locked if another process holds the lock, as two trainings of one run would overwrite each other's state;
+    Waits while another process holds the lock, as two jobs on one run would overwrite each other's state. Raises
     NotWritten if the lock's file can not be written.
     """
-    lock = kernel_lock(folder / "lock")
+    lock = kernel_lock(run / ".lock")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise Locked(f"{folder}: another process trains this run; wait for it, or end it, and run again") from None
+        run.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            log(f"{run}: another process works on this run; waiting until it has ended")
+            lock.acquire(blocking=True)
     except OSError as error:
-        raise NotWritten(f"{folder} can not be written ({error}): mend that, and run again") from None
+        raise NotWritten(f"{run} can not be written ({error}): mend that, and run again") from None
     try:
         yield
     finally:
@@ -49,7 +47,7 @@ def save_state(folder: Path, tree: Any, identity: str) -> None:
     """Write `tree` (nested dicts, lists, tensors, numbers, strings) as the run's state; keep the previous state too."""
     tensors: dict[str, Tensor] = {}
     skeleton = json.dumps(_take_tensors(tree, tensors))
-    with replacing(folder / CURRENT) as part:
+    with replacing_tensors(folder / CURRENT) as part:
         save_file(tensors, part, {"identity": identity, "skeleton": skeleton})
         if (folder / CURRENT).exists():
             os.replace(folder / CURRENT, folder / PREVIOUS)

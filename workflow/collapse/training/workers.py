@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 
-from collapse.data.subsets import read_rows
 from collapse.recipe import Recipe
 from collapse.training.device import choose_device, share
 from collapse.training.progress import Progress
@@ -30,9 +29,7 @@ class Task:
 
     recipe: Recipe
     dataset: Path  # folder of the prepared dataset
-    rows: Path  # index file of the run's subset
-    state: Path  # folder of the training in progress
-    folder: Path  # where the finished run goes
+    folder: Path  # of the run
 
 
 @dataclass(frozen=True)
@@ -51,16 +48,16 @@ def train_tasks(tasks: Sequence[Task], machine: Machine, save_every: float) -> i
     """Train all runs and publish them; returns the exit status: 0, or the first worker's that is not 0.
 
     A signal gives the exit status 128 + its number. Runs that ended before the signal are not published: their state
-    folders keep them. The handlers of SIGTERM and SIGINT that this function sets stay until the process ends.
+    folders keep their run.json. The handlers of SIGTERM and SIGINT that this function sets stay until the process ends.
     """
     count = min(machine.workers, len(tasks))
     threads = max(1, machine.threads // count)
     shares = [functools.partial(train_in_turn, tasks[i::count], machine, threads, save_every) for i in range(count)]
     status = shares[0]() if count == 1 else side_by_side(shares)
     if status == 0:
-        # Not before: Snakemake deletes all outputs of a failed job, with them the runs that were already published.
+        # Not before: Snakemake deletes what a failed job has newly written, with it the runs that were published.
         for task in tasks:
-            publish(task.state, task.folder)
+            publish(task.folder)
     return status
 
 
@@ -83,8 +80,7 @@ def train_in_turn(tasks: Sequence[Task], machine: Machine, threads: int, save_ev
                 progress = Progress("/".join(task.folder.parts[-4:]), task.recipe.protocol.total_epochs)
                 work = RunContext(
                     dataset=task.dataset,
-                    rows=read_rows(task.rows),
-                    state=task.state,
+                    folder=task.folder,
                     device=device,
                     save_every=save_every,
                     stop=lambda: bool(caught) or (parent is not None and not parent.is_alive()),

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from collapse import plotting
-from collapse.data.entries import DATASETS
+from collapse.data.entries import dataset_title
 
 MEASURES = {"test_accuracy": "test accuracy", "rho": r"decay ratio $\rho$", "r": "Pearson's $r$"}
 
@@ -15,7 +15,7 @@ MEASURES = {"test_accuracy": "test accuracy", "rho": r"decay ratio $\rho$", "r":
 def draw(fit: pd.DataFrame) -> Figure:
     """`fit` is depth_fit.csv; train mode, the learning rate chosen by held-out accuracy."""
     shown = fit[(fit.bn_mode == "train") & (fit.chosen_by == "held_out_accuracy")]
-    shown = shown.assign(dataset=[DATASETS[name].title for name in shown.dataset])
+    shown = shown.assign(dataset=[dataset_title(name) for name in shown.dataset])
     figure, panels = plt.subplots(1, len(MEASURES), figsize=(2.4 * plotting.COLUMN_WIDTH, 2.5))
     for axes, (column, label) in zip(panels, MEASURES.items(), strict=True):
         sns.lineplot(

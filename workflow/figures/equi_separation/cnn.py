@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from collapse import plotting
-from collapse.data.entries import DATASETS
-from collapse.models.entries import NETWORKS
+from collapse.data.entries import dataset_title
+from collapse.models.entries import network_title
 
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
@@ -14,6 +14,6 @@ def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
         table,
         fit,
         ["model"],
-        lambda run: f"{NETWORKS[run.model].title}, {DATASETS[run.dataset].title}",
+        lambda run: f"{network_title(run.model)}, {dataset_title(run.dataset)}",
         rows=["dataset"],
     )

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from collapse import plotting
-from collapse.data.entries import DATASETS
+from collapse.data.entries import dataset_title
 
 COLUMNS = 6
 
@@ -19,6 +19,6 @@ def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
         placed,
         placed_fit,
         ["place"],
-        lambda run: f"{DATASETS[run.dataset].title}, {run.layers} layers\nrate {run.learning_rate:g}",
+        lambda run: f"{dataset_title(run.dataset)}, {run.layers} layers\nrate {run.learning_rate:g}",
         rows=["line"],
     )

@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from collapse import plotting
-from collapse.data.entries import DATASETS
+from collapse.data.entries import dataset_title
 
 
 def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figure:
     """`table` is inputs.csv; `published` holds the values of the paper's own draw, by dataset and image size."""
     runs = zip(table.dataset, table.image_size, strict=True)
-    names = [f"{DATASETS[dataset].title}, {size} x {size}" for dataset, size in runs]
+    names = [f"{dataset_title(dataset)}, {size} x {size}" for dataset, size in runs]
     figure, axes = plt.subplots(figsize=(1.6 * plotting.COLUMN_WIDTH, 1.1 + 0.35 * len(table)))
     colour, other = plotting.colours()[:2]
     mean = table.separation_fuzziness_mean

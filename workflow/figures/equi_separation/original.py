@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from collapse import plotting
-from collapse.data.entries import DATASETS
+from collapse.data.entries import dataset_title
 
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
@@ -13,6 +13,6 @@ def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
         table,
         fit,
         ["layers"],
-        lambda run: f"{DATASETS[run.dataset].title}, {run.layers} layers\nrate {run.learning_rate:g}",
+        lambda run: f"{dataset_title(run.dataset)}, {run.layers} layers\nrate {run.learning_rate:g}",
         rows=["dataset"],
     )

@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame) -> Figure:
         axes.set(
             xlim=(0, None),
             xlabel=f"distance from collapse  ({plotting.count_note(group, 'alignment_distance')})",
-            title=f"{plotting.network_title(group)}\ntrain accuracy {row.train_accuracy_mean:.3f}",
+            title=f"{plotting.network_and_dataset(group)}\ntrain accuracy {row.train_accuracy_mean:.3f}",
         )
     panels[0][0].invert_yaxis()
     figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)

@@ -32,7 +32,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 marker=mark,
             )
         plotting.simplex_line(axes)
-        title = f"{plotting.network_title(group)}, $K_A$ = {group.k_major.iloc[0]}"
+        title = f"{plotting.network_and_dataset(group)}, $K_A$ = {group.k_major.iloc[0]}"
         axes.set(xlabel=f"imbalance ratio $R$  ({plotting.count_note(group, 'cos_minor')})", title=title)
     first = panels[0][0]
     first.set(ylabel="minority cosine", ylim=(-0.3, 1.08))

@@ -14,7 +14,7 @@ def draw(table: pd.DataFrame) -> Figure:
         plotting.simplex_line(axes)
         axes.set(
             xlabel=f"imbalance ratio $R$  ({plotting.count_note(group, 'cos_minor')})",
-            title=plotting.network_title(group),
+            title=plotting.network_and_dataset(group),
         )
     panels[0][0].set(ylabel="minority cosine", ylim=(-0.3, 1.08))
     panels[0][0].legend(frameon=False)

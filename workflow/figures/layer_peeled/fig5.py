@@ -12,7 +12,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for axes, group in panels:
         plotting.curves(axes, group, "ratio", "minority_test_accuracy", "k_major", lambda k: f"$K_A$ = {k}")
         plotting.chance_line(axes)
-        title = f"{plotting.network_title(group)}, $n_B$ = {group.n_minor.iloc[0]}"
+        title = f"{plotting.network_and_dataset(group)}, $n_B$ = {group.n_minor.iloc[0]}"
         axes.set(xlabel=f"imbalance ratio $R$  ({plotting.count_note(group, 'minority_test_accuracy')})", title=title)
     panels[0][0].set(ylabel="minority test accuracy", ylim=(-0.03, None))
     panels[0][0].legend(frameon=False)

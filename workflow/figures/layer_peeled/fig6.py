@@ -14,7 +14,7 @@ def draw(table: pd.DataFrame) -> Figure:
         plotting.simplex_line(axes)
         axes.set(
             xlabel=f"oversampling rate $w_r$  ({plotting.count_note(group, 'cos_minor')})",
-            title=f"{plotting.network_title(group)}, $R$ = {group.ratio.iloc[0]:g}",
+            title=f"{plotting.network_and_dataset(group)}, $R$ = {group.ratio.iloc[0]:g}",
         )
     panels[0][0].set(ylabel="minority cosine", ylim=(-0.3, 1.08))
     panels[0][0].legend(frameon=False)

@@ -24,7 +24,7 @@ def draw(table: pd.DataFrame) -> Figure:
             )
         axes.set(
             xlabel=f"oversampling rate $w_r$  ({plotting.count_note(group, 'minority_test_accuracy')})",
-            title=f"{plotting.network_title(group)}, $R$ = {group.ratio.iloc[0]:g}",
+            title=f"{plotting.network_and_dataset(group)}, $R$ = {group.ratio.iloc[0]:g}",
         )
     first = panels[0][0]
     first.set(ylabel="test accuracy", ylim=(-0.03, 1.03))
