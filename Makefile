@@ -109,7 +109,7 @@ report: all
 # Three targets generate files: docs the READMEs' tables, gallery docs/gallery/ (from results/), lock the pins of envs/.
 docs: setup
 	PYTHONPATH=workflow $(BIN)/python workflow/scripts/generate_docs.py README.md config/README.md docs/metrics.md \
-		config/schemas/config.json config/schemas/paper.json
+		config/schemas/config.json config/schemas/paper.json config/schemas/scale.json
 
 # Copy the figures, claims and tables of a scale's results to docs/gallery/: make gallery SCALE=small
 gallery:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from table import Row, write
 
-from collapse.paper import load_paper
+from collapse.paper_files import load_paper
 from collapse.plan import Plan
 
 ROOT = Path(__file__).parents[1]
@@ -29,20 +29,21 @@ TURNS = {1_000: 3, 5_000: 2, 6_666: 2, 20_000: 1}  # by runs
 PAPER = """\
 title: "A large grid"
 reference: "none"
-protocol: {{learning_rate: 0.1, weight_decay: 0.01, batch_size: 60, epochs: 2}}
-tables:
-  fig1:
-    title: "Minority cosine, against the learning rate"
-    key_columns: [ratio, learning_rate]
-    columns:
-      cos_minor: {{metric: cosine_mean, layer: classifier, split: "-", classes: minority}}
+protocol: {learning_rate: 0.1, weight_decay: 0.01, batch_size: 60, epochs: 2}
 figures:
-  fig1: {{title: "Minority cosine", tables: [fig1]}}
-scales:
-  demo:
-    deviations: "nothing"
+  fig1:
+    title: "Minority cosine"
     tables:
-      fig1: [{{dataset: digits, model: mlp, k_major: 7, n_major: 140, ratio: 70, learning_rate: {rates}}}]
+      fig1:
+        title: "Minority cosine, against the learning rate"
+        key_columns: [ratio, learning_rate]
+        columns:
+          cos_minor: {metric: cosine_mean, layer: classifier, split: "-", classes: minority}
+"""
+GRID = """\
+deviations: "nothing"
+tables:
+  fig1: [{{dataset: digits, model: mlp, k_major: 7, n_major: 140, ratio: 70, learning_rate: {rates}}}]
 """
 
 BARE = """\
@@ -95,10 +96,11 @@ def our_workflow(folder: Path, rates: list[float]) -> None:
         copy(ROOT / name, folder / name)
     shutil.rmtree(folder / "config" / "papers")
     for path, text in {
-        "config/papers/grid.yaml": PAPER.format(rates=rates),
+        "config/papers/grid/paper.yaml": PAPER,
+        "config/papers/grid/scales/demo.yaml": GRID.format(rates=rates),
         "workflow/figures/grid/fig1.py": '"""Never drawn."""\n',
     }.items():
-        (folder / path).parent.mkdir(parents=True)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
 
 
@@ -106,7 +108,7 @@ def trivial_rules(folder: Path, ours: Path) -> None:
     """One bare rule a stage, our profile, and the names of our runs."""
     shutil.copytree(ROOT / "profiles", folder / "profiles")
     (folder / "Snakefile").write_text(f"SEEDS = {SEEDS}\n{BARE}", encoding="utf-8")
-    plan = Plan(load_paper(ours / "config" / "papers" / "grid.yaml"), "demo", tuple(range(SEEDS)))
+    plan = Plan(load_paper(ours / "config" / "papers" / "grid"), "demo", tuple(range(SEEDS)))
     (folder / "runs").write_text("\n".join(Path(cell).name for cell in plan.recipes), encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 try:
     from collapse.config import load_config
     from collapse.own import register
-    from collapse.paper import load_paper
+    from collapse.paper_files import load_papers
     from collapse.plan import Plan
     from collapse.strict import ConfigError
 except ModuleNotFoundError as error:
@@ -37,7 +37,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 try:
     CONFIG = load_config(config, ROOT / "config" / "papers")
     register(CONFIG)
-    PAPERS = [load_paper(path) for path in sorted((ROOT / "config" / "papers").glob("*.yaml"))]
+    PAPERS = load_papers(ROOT / "config" / "papers")
     PLANS = {
         paper.name: Plan(paper, CONFIG.scale, CONFIG.seeds, CONFIG.protocol)
         for paper in PAPERS

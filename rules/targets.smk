@@ -33,7 +33,7 @@ def script_sha256(paper, figure):
     path = ROOT / "workflow" / "figures" / paper / f"{figure}.py"
     if not path.exists():
         raise WorkflowError(
-            f"{path} is missing: every figure of config/papers/{paper}.yaml needs one, with draw(table)"
+            f"{path} is missing: every figure of config/papers/{paper}/paper.yaml needs one, with draw(table)"
         )
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

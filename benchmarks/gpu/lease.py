@@ -34,7 +34,7 @@ from collapse.atomic_io import replacing
 from collapse.grid import Point
 from collapse.identity import cell_name, identity
 from collapse.measuring import Measuring
-from collapse.paper import load_paper
+from collapse.paper_files import load_paper
 from collapse.plan import Plan
 from collapse.recipe import Recipe
 from collapse.runs import dataset_checksum, resume_key, state_folder
@@ -160,7 +160,7 @@ def runs_of(wanted: str, args: argparse.Namespace, rates: Rates) -> list[Run]:
     table, model = wanted.split("/")
     changes = {"epochs": SMOKE_EPOCHS} if args.smoke else {"dtype": choose_dtype(rates, model, args.bfloat16_from)}
     scale = "demo" if args.smoke else "paper"
-    plan = Plan(load_paper(ROOT / "config/papers/layer_peeled.yaml"), scale, (0,), changes)
+    plan = Plan(load_paper(ROOT / "config/papers/layer_peeled"), scale, (0,), changes)
     points = [
         point
         for point in plan.grids[table].points()

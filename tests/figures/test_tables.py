@@ -9,9 +9,9 @@ from collapse.claims.check import check
 from collapse.claims.language import Claim
 from collapse.grid import Grid
 from collapse.identity import cell_name
-from collapse.paper import Best, Column
 from collapse.plan import PlannedRun, TableSpec
 from collapse.runs import WrongRun
+from collapse.table import Best, Column
 from collapse.tables import NoSuchValue, seeds_table, summary
 from collapse.theory.layer_peeled import solve
 from collapse.theory.predictions import layer_peeled
@@ -68,9 +68,9 @@ def metrics(results):
         yield path, recipe["imbalance"]["ratio"], recipe["seeds"]["init"]
 
 
-def went(folder, status, reason=""):
+def went(folder, status, reason="", zero_error=None):
     """Say how the run with its metrics in a folder went."""
-    run = {"status": status, "reason": reason, "dataset_sha256": "0"}
+    run = {"status": status, "reason": reason, "dataset_sha256": "0", "first_zero_error_epoch": zero_error}
     (folder.parent / "run.json").write_text(json.dumps(run))
 
 
@@ -341,3 +341,103 @@ def test_the_layer_peeled_model_is_solved_at_the_energies_measured(runs):
     values = {"k_major": 7, "ratio": "inf", "oversampling": 1, "e_h": math.nan, "e_h_major": 100.0, "e_w": 0.5}
     assert layer_peeled(values, 10) == float(solve(7, 3, 100 * 0.7 * 0.5, math.inf).cos_minor)
     assert math.isnan(layer_peeled(values | {"e_w": math.nan}, 10))
+
+
+def fitted(results, accuracies, zero_error, status="ok", reason=""):
+    """Two runs of one grid point of 30 epochs, whose metric nc1 is 1 / epoch, with train accuracies by epoch."""
+    block = {"dataset": "digits", "model": "mlp", "counts": [[9] * 10], "measurements": 9, "measure_initial": True}
+    protocol = GRID.protocol | {"epochs": 30}
+    grid = Grid(blocks=(block | {"keep_checkpoints": "measured"},), protocol=protocol, source="test")
+    for run, known, first in zip(planned(grid, ("dataset",)), accuracies, zero_error, strict=True):
+        rows = [
+            row
+            for epoch, accuracy in known.items()
+            for row in (
+                (epoch, "train", "network", "eval", "all", "accuracy", accuracy, ""),
+                (epoch, "train", "features", "eval", "all", "nc1", 1 / (1 + epoch), ""),
+            )
+        ]
+        folder = results / "runs" / run.folder / "all"
+        folder.mkdir(parents=True)
+        pd.DataFrame(rows, columns=HEADER).to_csv(folder / "metrics.csv", index=False)
+        (point,) = grid.points()
+        (folder.parent / "recipe.json").write_text(point.recipe.at_seed(run.seed).model_dump_json())
+        went(folder, status, reason, first)
+    spec = TableSpec.model_validate(
+        {
+            "source": "test",
+            "key_columns": ["dataset"],
+            "moment": ["initial", "zero_error", "tpt", "last"],
+            "columns": {"nc1": {"metric": "nc1"}, "accuracy": {"metric": "accuracy", "layer": "network"}},
+        }
+    )
+    return seeds_table(spec, planned(grid, ("dataset",)), results), spec
+
+
+def test_each_seed_reaches_a_moment_at_an_epoch_of_its_own(tmp_path):
+    accuracies = [{0: 0.1, 3: 0.9, 7: 0.9989, 9: 0.999, 30: 1.0}, {0: 0.1, 3: 0.999, 5: 0.998, 20: 1.0, 30: 1.0}]
+    table, spec = fitted(tmp_path, accuracies, zero_error=[7, 20])
+    epochs = table.pivot(index="seed", columns="moment", values="epoch")
+    assert epochs.loc[0].to_dict() == {"initial": 0, "zero_error": 7, "tpt": 9, "last": 30}
+    assert epochs.loc[1].to_dict() == {"initial": 0, "zero_error": 20, "tpt": 3, "last": 30}
+    assert (table.nc1 == 1 / (1 + table.epoch)).all()
+    means = summary(table, spec).set_index("moment")
+    assert list(means.index) == ["initial", "zero_error", "tpt", "last"]  # no row for an epoch of one seed
+    assert means.epoch_mean.to_dict() == {"initial": 0, "zero_error": 13.5, "tpt": 6, "last": 30}
+    assert means.nc1_mean["zero_error"] == pytest.approx((1 / 8 + 1 / 21) / 2)
+
+
+def test_a_moment_that_a_run_never_reaches_has_no_values_and_says_why(tmp_path):
+    accuracies = [{0: 0.1, 9: 0.99, 30: 0.9989}, {0: 0.1, 9: 0.999, 30: 1.0}]
+    table, spec = fitted(tmp_path, accuracies, zero_error=[None, 9])
+    never = table[table.seed == 0].set_index("moment")
+    assert never.nc1.isna().to_dict() == {"initial": False, "zero_error": True, "tpt": True, "last": False}
+    assert never.reason["zero_error"].startswith("epoch: no epoch of zero training error; nc1: no epoch")
+    assert never.reason["tpt"].startswith("epoch: no measured epoch with a train accuracy of 0.999; nc1: ")
+    counts = summary(table, spec).set_index("moment")
+    assert counts.epoch_n.to_dict() == {"initial": 2, "zero_error": 1, "tpt": 1, "last": 2}
+
+
+def test_a_moment_that_no_run_reaches_is_missing_and_no_mistake_of_the_paper(tmp_path):
+    table, _ = fitted(tmp_path, [{0: 0.1, 30: 0.5}] * 2, zero_error=[None, None])
+    assert table[table.moment == "zero_error"].nc1.isna().all()
+
+
+def test_a_diverged_run_has_moments_before_its_end_alone(tmp_path):
+    reason = "diverged in epoch 12: loss not finite"
+    table, _ = fitted(tmp_path, [{0: 0.1, 5: 1.0}] * 2, [5, 5], status="diverged", reason=reason)
+    at = table[table.seed == 0].set_index("moment")
+    assert at.nc1.isna().to_dict() == {"initial": False, "zero_error": False, "tpt": False, "last": True}
+    assert at.reason["last"] == reason
+
+
+FALLS = {"table": "t", "column": "nc1", "compare": {"moment": ["zero_error", "last"]}, "condition": {"below": 0}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [([-0.5, -0.4], "holds"), ([0.5, 0.4], "fails"), ([0.0, 0.0], "fails"), ([-0.5, 0.1], "inconclusive")],
+)
+def test_a_claim_compares_one_moment_with_another(changes, verdict):
+    """On tables that do what it says, the opposite, nothing, and both."""
+    rows = [
+        {"dataset": "digits", "moment": moment, "seed": seed, "nc1": value, "status": "ok", "reason": ""}
+        for seed, change in enumerate(changes)
+        for moment, value in (("zero_error", 1.0), ("last", 1.0 + change))
+    ]
+    found = check("c", Claim.model_validate(CLAIM | FALLS), pd.DataFrame(rows), ["dataset", "moment"], "demo")
+    assert found["verdict"] == verdict
+
+
+def test_a_claim_from_a_moment_that_a_seed_never_reached_is_undefined():
+    rows = [
+        {"dataset": "digits", "moment": moment, "seed": seed, "nc1": value, "status": "ok", "reason": reason}
+        for seed in (0, 1)
+        for moment, value, reason in (
+            ("zero_error", None if seed else 1.0, "nc1: no epoch of zero training error" if seed else ""),
+            ("last", 0.5, ""),
+        )
+    ]
+    found = check("c", Claim.model_validate(CLAIM | FALLS), pd.DataFrame(rows), ["dataset", "moment"], "demo")
+    assert found["verdict"] == "undefined"
+    assert "no epoch of zero training error" in found["reason"]

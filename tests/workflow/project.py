@@ -16,7 +16,7 @@ import yaml
 
 from collapse.config import Config, load_config
 from collapse.own import register
-from collapse.paper import Paper, load_paper
+from collapse.paper_files import load_paper, load_papers
 from collapse.plan import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -29,27 +29,37 @@ ONE_CELL = """\
 title: "One cell"
 reference: "none"
 protocol: {learning_rate: 0.1, weight_decay: 0.01, batch_size: 60, epochs: 2}
-tables:
+figures:
   fig1:
     title: "Minority cosine"
-    key_columns: [dataset, model, k_major, ratio, oversampling]
-    columns:
-      cos_minor: {metric: cosine_mean, layer: classifier, split: "-", classes: minority}
-figures:
-  fig1: {title: "Minority cosine", tables: [fig1]}
-scales:
-  demo:
-    deviations: "nothing"
     tables:
-      fig1: [{dataset: digits, model: mlp, k_major: 7, n_major: 40, ratio: 20}]
+      fig1:
+        title: "Minority cosine"
+        key_columns: [dataset, model, k_major, ratio, oversampling]
+        columns:
+          cos_minor: {metric: cosine_mean, layer: classifier, split: "-", classes: minority}
 """
+ONE_GRID = """\
+deviations: "nothing"
+tables:
+  fig1: [{dataset: digits, model: mlp, k_major: 7, n_major: 40, ratio: 20}]
+"""
+PAPER, GRID = "config/papers/one_cell/paper.yaml", "config/papers/one_cell/scales/demo.yaml"
 CONFIG = "paper: one_cell\nseeds: [0, 1]\nsave_every: 0.2\n"
 
 
-def cell(protocol: dict[str, Any] | None = None, text: str = ONE_CELL) -> str:
+def write_paper(folder: Path, paper: str = ONE_CELL, grid: str = ONE_GRID) -> None:
+    """Write the files of a paper that runs at demo scale alone."""
+    (folder / "scales").mkdir(parents=True)
+    (folder / "paper.yaml").write_text(paper)
+    (folder / "scales" / "demo.yaml").write_text(grid)
+
+
+def cell(protocol: dict[str, Any] | None = None) -> str:
     """Folder of the one cell's runs, below results/runs, where the configuration changes that of the protocol."""
-    paper = Paper.model_validate({"name": "one_cell", **yaml.safe_load(text)})
-    (name,) = Plan(paper, "demo", (0,), protocol).recipes
+    with tempfile.TemporaryDirectory() as folder:
+        write_paper(Path(folder, "one_cell"))
+        (name,) = Plan(load_paper(Path(folder, "one_cell")), "demo", (0,), protocol).recipes
     return name
 
 
@@ -61,7 +71,7 @@ def read_configuration(folder: Path, **changed: Any) -> tuple[Config, dict[str, 
     papers = folder / "config/papers"
     config = load_config(yaml.safe_load((folder / "config/config.yaml").read_text()) | changed, papers)
     register(config)
-    read = [load_paper(path) for path in sorted(papers.glob("*.yaml"))]
+    read = load_papers(papers)
     return config, {paper.name: Plan(paper, config.scale, config.seeds, config.protocol) for paper in read}
 
 
@@ -120,8 +130,7 @@ class Project:
         figures = folder / "workflow" / "figures"
         (figures / "one_cell").mkdir()
         shutil.copy2(figures / "layer_peeled" / "fig6.py", figures / "one_cell" / "fig1.py")
-        (folder / "config" / "papers").mkdir()
-        (folder / "config" / "papers" / "one_cell.yaml").write_text(ONE_CELL)
+        write_paper((project.folder / PAPER).parent)
         (folder / "config" / "config.yaml").write_text(CONFIG)
         return project
 

@@ -14,19 +14,22 @@ PAPER = """\
 title: "A paper"
 reference: "none"
 protocol: {learning_rate: 0.1, weight_decay: 0.01, batch_size: 8, epochs: 1, loss: margin, optimizer: plain}
-tables:
+figures:
   fig1:
     title: "Accuracy"
-    key_columns: [dataset, model]
-    columns:
-      accuracy: {metric: accuracy, layer: network}
-figures:
-  fig1: {title: "Accuracy", tables: [fig1]}
-scales:
-  demo:
-    deviations: "nothing"
     tables:
-      fig1: [{dataset: stripes, model: linear, counts: all, initialisation: zero}]
+      fig1:
+        title: "Accuracy"
+        key_columns: [dataset, model]
+        columns:
+          accuracy: {metric: accuracy, layer: network}
+"""
+
+GRID = """\
+deviations: "nothing"
+common: {dataset: stripes, model: linear, counts: all}
+tables:
+  fig1: [{initialisation: zero}]
 """
 
 FIGURE = '''\
@@ -123,29 +126,31 @@ def twice(row, num_classes):
 
 # By row of the README's table: what is written. An entry is (dictionary, entry), in YAML (key, lines below it).
 ADDED = {
-    "a paper": {"config/papers/mine.yaml": PAPER, "workflow/figures/mine/fig1.py": FIGURE},
+    "a paper": {
+        "config/papers/mine/paper.yaml": PAPER,
+        "config/papers/mine/scales/demo.yaml": GRID,
+        "workflow/figures/mine/fig1.py": FIGURE,
+    },
     "a figure": {
-        "config/papers/mine.yaml": [
+        "config/papers/mine/paper.yaml": [
             (
-                "tables",
-                "  fig2:\n    title: 'Metric'\n    key_columns: [dataset, model]\n    columns:\n"
-                "      present: {metric: classes_present}\n    predictions:\n      twice: {theory: twice}\n"
-                "  fig2_theory: {title: 'Theory', solver: squares, key_columns: [x]}",
+                "figures",
+                "  fig2:\n    title: 'Metric'\n    tables:\n      fig2:\n        title: 'Metric'\n"
+                "        key_columns: [dataset, model]\n        columns: {present: {metric: classes_present}}\n"
+                "        predictions: {twice: {theory: twice}}\n"
+                "      fig2_theory: {title: 'Theory', solver: squares, key_columns: [x]}\n    claims:",
             ),
-            ("figures", "  fig2: {title: 'Metric', tables: [fig2, fig2_theory]}"),
-            (
-                "    tables",
-                "      fig2: [{dataset: stripes, model: linear, counts: all, initialisation: zero}]\n"
-                "      fig2_theory: [{x: [2, 3]}]",
-            ),
+        ],
+        "config/papers/mine/scales/demo.yaml": [
+            ("tables", "  fig2: [{initialisation: zero}]\n  fig2_theory: [{x: [2, 3]}]")
         ],
         "workflow/figures/mine/fig2.py": FIGURE,
     },
     "a claim": {
-        "config/papers/mine.yaml": [
+        "config/papers/mine/paper.yaml": [
             (
-                "claims",
-                "  doubles: {statement: 'Twice 3 is 6', figure: fig2, table: fig2, column: twice, "
+                "    claims",
+                "      doubles: {statement: 'Twice 3 is 6', table: fig2, column: twice, "
                 "condition: {near: 6, tolerance: 0.1}, published: {value: '6', source: none}}",
             )
         ]
@@ -210,11 +215,9 @@ def table_of_the_readme():
 
 
 def insert(path, name, entry):
-    """Put an entry first below the dictionary, or the YAML key, of that name; a key that is not there is added."""
+    """Put an entry first below the dictionary, or the YAML key, of that name."""
     text = path.read_text()
     opening = re.compile(rf"^{name}:$\n" if path.suffix == ".yaml" else rf"^{name}\b[^\n]*{{\n", flags=re.MULTILINE)
-    if path.suffix == ".yaml" and not opening.search(text):
-        text += f"{name}:\n"
     assert len(opening.findall(text)) == 1, f"{path.name}: {name}"
     path.write_text(opening.sub(lambda found: f"{found[0]}{entry}\n", text))
 
@@ -245,7 +248,8 @@ def rows(path):
 @pytest.mark.parametrize("name", table_of_the_readme())
 def test_what_is_written_is_what_the_readme_says(name):
     """Each file that it names, one in each folder that it names, and no other."""
-    places = {place.replace("<paper>", "mine") for place in re.findall(r"`([^`]*/[^`]*)`", table_of_the_readme()[name])}
+    row = table_of_the_readme()[name].replace("<paper>", "mine").replace("<scale>", "demo")
+    places = set(re.findall(r"`([^`]*/[^`]*)`", row))
     found = set()
     for file in ADDED[name]:
         folder, _, script = file.rpartition("/")

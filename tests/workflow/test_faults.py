@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.workflow.project import BIN, CELL, cell, job_of
+from tests.workflow.project import BIN, CELL, GRID, PAPER, cell, job_of
 
 RUNS = Path("results/runs") / CELL
 SEED = RUNS / "seed-0"
@@ -93,7 +93,7 @@ def test_a_truncated_file_is_named_and_its_remedy_works(project, damaged, missin
 
 
 def test_a_wrong_md5_is_named_and_nothing_of_it_is_used(project):
-    paper = project.folder / "config/papers/one_cell.yaml"
+    paper = project.folder / GRID
     paper.write_text(paper.read_text().replace("dataset: digits", "dataset: fashion_mnist"))
     raw = project.folder / "data/FashionMNIST/raw"
     raw.mkdir(parents=True)
@@ -246,10 +246,10 @@ def test_a_figure_all_of_whose_seeds_diverged_for_real_is_drawn_and_says_so(proj
 
 
 def test_a_column_of_a_misspelt_layer_is_an_error_that_lists_the_layers(project):
-    paper = project.folder / "config/papers/one_cell.yaml"
+    paper = project.folder / PAPER
     paper.write_text(paper.read_text().replace("layer: classifier", "layer: clasifier"))
     output = failed(project)
-    assert "error: config/papers/one_cell.yaml, scales.demo.tables.fig1: column cos_minor asks for layer clas" in output
+    assert f"error: {GRID}, tables.fig1: column cos_minor asks for layer clas" in output
     assert "they have classifier, head, flatten, fc1" in output
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from tests.workflow.project import CONFIG, ONE_CELL, Project, read_configuration
+from tests.workflow.project import CONFIG, GRID, ONE_GRID, Project, read_configuration
 
 from collapse.strict import ConfigError
 
@@ -25,10 +25,10 @@ def build(shape, options):
     return with_head(layers, 16, shape, options, measured=["first", "second"])
 """
 OWN = {"datasets": {"shapes": {"folder": "shapes"}}, "networks": {"net": {"builder": "my_networks:build"}}}
-PAPER = ONE_CELL.replace(
+SHAPES = ONE_GRID.replace(
     "{dataset: digits, model: mlp, k_major: 7, n_major: 40, ratio: 20}",
-    "{dataset: shapes, model: net, k_major: 1, n_major: 8, ratio: 4}",
-).replace("batch_size: 60", "batch_size: 6")
+    "{dataset: shapes, model: net, k_major: 1, n_major: 8, ratio: 4, batch_size: 6}",
+)
 
 
 def write_images(folder):
@@ -47,7 +47,7 @@ def write_images(folder):
 def project(tmp_path_factory):
     """The one cell, on images and with a network that the library does not know."""
     project = Project.one_cell(tmp_path_factory.mktemp("own"))
-    (project.folder / "config/papers/one_cell.yaml").write_text(PAPER)
+    (project.folder / GRID).write_text(SHAPES)
     (project.folder / "config/config.yaml").write_text(CONFIG + yaml.safe_dump(OWN))
     (project.folder / "my_networks.py").write_text(BUILDER)
     write_images(project.folder / "shapes")

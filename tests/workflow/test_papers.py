@@ -1,8 +1,11 @@
 """Papers' files: what they say, and what is wrong with a wrong one."""
 
+import csv
 import dataclasses
+import itertools
 import json
 import re
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -11,24 +14,28 @@ import yaml
 
 from collapse.cost import worth_a_gpu
 from collapse.data.imbalance import Imbalance
-from collapse.grid import resolve
+from collapse.grid import resolve, spelled_out
 from collapse.identity import SUMMARY_LENGTH, cell_name, digest, identity, summary
-from collapse.paper import load_paper
-from collapse.plan import Plan
+from collapse.paper_files import load_paper
+from collapse.plan import Plan, plan_digest
 from collapse.recipe import Recipe, Seeds
 from collapse.strict import ConfigError, validate
 from collapse.training.entries import OPTIMIZERS
 from collapse.training.protocol import Protocol
 
 CONFIG = Path(__file__).parents[2] / "config"
-PAPERS = sorted((CONFIG / "papers").glob("*.yaml"))
-PAPER = next(path for path in PAPERS if path.stem == "layer_peeled")
+PAPERS = sorted(path.parent for path in (CONFIG / "papers").glob("*/paper.yaml"))
+PAPER, EQUI_SEPARATION = (CONFIG / "papers" / name for name in ("layer_peeled", "equi_separation"))
 SEEDS = (0, 1, 2)
 PROTOCOL = {"learning_rate": 0.1, "weight_decay": 0, "batch_size": 60, "epochs": 2}
 
 
-# Of what stands often in the file, the first is changed alone.
-FIRST = ("    ", "where", "across", "condition", "mean_over")
+def mistaken(folder, copy, good, bad):
+    """A copy of a paper's files, with the first place changed that says `good`: in paper.yaml, else in demo.yaml."""
+    shutil.copytree(folder, copy)
+    path = next(path for path in (copy / "paper.yaml", copy / "scales/demo.yaml") if good in path.read_text())
+    path.write_text(path.read_text().replace(good, bad, 1))
+    return path
 
 
 @pytest.mark.parametrize(
@@ -40,43 +47,58 @@ FIRST = ("    ", "where", "across", "condition", "mean_over")
         ("n_major: 140, ratio: 70", "n_major: 210, ratio: 70", "digits holds 140 train samples of class 0: 210"),
         ("k_major: 7, n_major", "k_major: 10, n_major", "k_major 10 leaves no minority class in digits"),
         ("k_major: 7, n_major", "k_major: 11, n_major", "k_major 11: digits has 10 classes"),
-        ("model: mlp, k_major: 7", "model: mlpp, k_major: 7", "unknown model 'mlpp'; valid choices: mlp, convnet"),
-        ("digits, model: mlp, k_major: 7", "digit, model: mlp, k_major: 7", "unknown dataset 'digit'; valid choices"),
-        ("ratio: 70, oversampling", "ration: 70, oversampling", "tables.fig6 'ration'; valid choices: activation"),
-        ("tables: [fig6]", "tables: [fig66]", "unknown table in figures 'fig66'; valid choices: fig2, fig3"),
-        ("    table: fig6\n", "    table: fig9\n", "claims.fig6_falls: unknown table of figure fig6 'fig9'"),
-        ("    figure: fig6\n", "    figure: fig9\n", "claims.fig6_falls: unknown figure 'fig9'"),
-        ("    figure: fig6\n", "    figure: fig4\n", "unknown table of figure fig4 'fig6'; valid choices: fig4"),
-        ("    across: oversampling", "    across: oversamplin", "unknown axis of fig6 'oversamplin'"),
-        ("    column: cos_own\n", "    column: cos_owned\n", "unknown column of fig2 'cos_owned'"),
+        ("model: mlp}", "model: mlpp}", "unknown model 'mlpp'; valid choices: mlp, convnet"),
+        ("{dataset: digits", "{dataset: digit", "unknown dataset 'digit'; valid choices"),
+        ("ratio: 70, oversampling", "ration: 70, oversampling",
+         "axis in tables.fig6 'ration'; valid choices: activation"),
+        ("        across: oversampling", "        across: oversamplin", "unknown axis of fig6 'oversamplin'"),
+        ("        table: fig3\n", "        table: fig9\n", "claims.fig3_rises: unknown table of figure fig3 'fig9'"),
+        ("        table: fig3\n", "", "fig3_rises: say which table decides, one of fig3, fig3_thresholds"),
+        ("        column: cos_own\n", "        column: cos_owned\n", "unknown column of fig2 'cos_owned'"),
         ("where: {k_major: 7, ratio: max}", "where: {k_major: 8, ratio: max}",
          "claims.fig5_below_chance: no grid of fig5 has k_major 8, at any scale; valid: 3, 5, 7"),
         ("where: {ratio: inf}", "where: {ratio: {above: inf}}", "no grid of fig2 has ratio > inf, at any scale"),
         ("where: {ratio: 1}", "where: {ratio: 2}", "no grid of fig2 has ratio 2, at any scale; valid: 1, 10, 100"),
         ("across: ratio", "across: model", "claims.fig2_rises: across model has no order, being mlp, vgg13: use comp"),
         ("condition: {above: 0.95}", "condition: {drawn: 0.95}", "the condition drawn needs a table of draws: fig2"),
-        ("    key_columns: ", "    axes: ", "tables.fig2: axes is now key_columns"),
-        ("    key_columns: ", "    each: [layer]\n    key_columns: ", "tables.fig2: each is now rows_per"),
-        ("    deviations: ", "    cut: ", "scales.demo: cut is now deviations"),
+        ("        key_columns: ", "        axes: ", "figures.fig2.tables.fig2: axes is now key_columns"),
+        ("        key_columns: ", "        each: [layer]\n        key_columns: ", "fig2: each is now rows_per"),
+        ("deviations: ", "cut: ", "scales/demo.yaml can not be used:\n  cut is now deviations"),
         ("mean_over: [ratio]", "over: [ratio]", "over is now mean_over"),
-        ("epochs: 300}\n    tables:", "epochs: 300}\n    seeds: {fig3: [0]}\n    tables:",
-         "unknown table of runs in scales.demo.seeds 'fig3'; valid choices: fig2, fig4"),
-        ("epochs: 300}\n    tables:", "epochs: 300}\n    seeds: {fig4: [0, 0]}\n    tables:", "a seed appears twice"),
+        ("columns: [cos_minor]", "columns: [cos_minr]", "unknown column in tables.fig4 'cos_minr'; valid"),
+        ("      fig6_falls:", "      fig4_rises:", "figures.fig6.claims.fig4_rises: another claim has that name"),
+        ("      fig6:\n", "      fig4:\n", "two tables are called fig4"),
+        ("epochs: 300}\n", "epochs: 300}\nseeds: {fig3: [0]}\n",
+         "unknown table of runs in seeds 'fig3'; valid choices: fig2, fig4"),
+        ("epochs: 300}\n", "epochs: 300}\nseeds: {fig4: [0, 0]}\n", "a seed appears twice"),
+        ("epochs: 300}\n", "epoch: 300}\n", "unknown key in protocol 'epoch'"),
+        ("  fig3_thresholds: *sweep", "  fig3_thresholds: {same_as: small}",
+         "tables.fig3_thresholds: same_as names a scale whose file has the grid: small has none"),
+        ("ratio: [1, 5, 20, 70, 140, inf]", "ratio: {logspace: [1, 0, 3]}",
+         "tables.fig2, ratio: logspace is [first, last, count], two positive numbers and how many"),
         ("k_major: 7, n_major", "held_out: 1, k_major: 7, n_major", "held_out 1: digits has 0 train samples of class"),
         ("learning_rate: 0.1", "learning_rate: fast", "protocol.learning_rate: Input should be a valid number"),
-        ("model: mlp, k_major: 7", "model: mlp, classifier: fixed_etf, width: 9, k_major: 7", "a simplex of 10"),
+        ("{k_major: 7, n_major", "{classifier: fixed_etf, width: 9, k_major: 7, n_major", "a simplex of 10"),
         ("metric: cosine_mean", "metric: cosine", "unknown metric 'cosine'; valid choices: cosine_m"),
-        ("title: \"Expl", "titel: \"Expl", "unknown key titel"),
+        ("        key_columns: ", "        measure: {layers: all}\n        key_columns: ",
+         "tables.fig2: unknown key in measure 'layers'"),
+        ("        key_columns: ", "        moment: [initial]\n        key_columns: ",
+         "dataset digits model mlp, the moment initial needs measure_initial: true"),
+        ("        key_columns: ", "        moment: [zero_error]\n        key_columns: ",
+         "the moment zero_error needs keep_checkpoints: measured"),
+        ("        key_columns: ", "        moment: [tpt]\n        key_columns: ",
+         "the moment tpt needs more than one measured"),
+        ("        key_columns: ", "        moment: [last]\n        rows_per: [epoch]\n        key_columns: ",
+         "moment makes the column epoch"),
+        ("    title: \"Mino", "    titel: \"Mino", "figures.fig2: unknown key titel"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_the_file_and_the_key(tmp_path, good, bad, message):
-    text = PAPER.read_text()
-    assert good in text
-    copy = tmp_path / "layer_peeled.yaml"
-    copy.write_text(text.replace(good, bad, 1) if good.startswith(FIRST) else text.replace(good, bad))
+    path = mistaken(PAPER, tmp_path / "layer_peeled", good, bad)
     with pytest.raises(ConfigError) as error:
-        Plan(load_paper(copy), "demo", SEEDS)
-    assert "layer_peeled.yaml" in str(error.value)
+        Plan(load_paper(tmp_path / "layer_peeled"), "demo", SEEDS)
+    named = "scales/demo.yaml" if "scales/" in str(path) or "the moment" in message else "paper.yaml"
+    assert f"layer_peeled/{named}" in str(error.value)
     assert message in str(error.value)
 
 
@@ -91,7 +113,15 @@ def test_every_paper_has_its_scales_its_figure_scripts_and_claims_that_can_be_ch
     assert sorted(checked) == sorted(paper.claims)
 
 
-@pytest.mark.parametrize("path", [*PAPERS, CONFIG / "config.yaml"], ids=lambda path: path.stem)
+FILES = [CONFIG / "config.yaml", *sorted((CONFIG / "papers").rglob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONFIG)))
+def test_no_line_of_a_papers_files_is_longer_than_an_editor_is_wide(path):
+    assert max(map(len, path.read_text().splitlines())) <= 120
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONFIG)))
 def test_a_file_names_its_schema_and_keeps_to_it_and_a_mistake_does_not(path):
     """What an editor shows while a file is written."""
     text = path.read_text()
@@ -102,8 +132,7 @@ def test_a_file_names_its_schema_and_keeps_to_it_and_a_mistake_does_not(path):
     assert list(checker.iter_errors(data | {"scal": 1}))
 
 
-DRAWN = "separation_fuzziness: {metric: separation_fuzziness}"
-EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation")
+DRAWN = """          separation_fuzziness: {metric: separation_fuzziness}"""
 
 
 @pytest.mark.parametrize(
@@ -115,17 +144,17 @@ EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation"
         ("chosen_by: held_out_accuracy", "chosen_by: train_accuracy", "valid: held_out_accuracy, test_accuracy"),
         ("epoch: 0}", "epoch: 599}", "claims.epochs_initial: no grid of epochs_fit has epoch 599, at any scale"),
         ("rename: {optimizer: momentum}", "labels: {optimizer: momentum}",
-         "axis in scales.demo.tables.fig1 labels is now rename"),
-        ("compare: {frozen: [false, true]}", "across: frozen\n    reduce: change", "across frozen has no order"),
-        ("where: {bn_mode: train, chosen_by: held_out_accuracy}\n    across: layers",
-         "where: {bn_mode: train, learning_rate: max}\n    across: layers",
+         "axis in tables.fig1 labels is now rename"),
+        ("compare: {frozen: [false, true]}", "across: frozen\n        reduce: change", "across frozen has no order"),
+        ("where: {bn_mode: train, chosen_by: held_out_accuracy}\n        across: layers",
+         "where: {bn_mode: train, learning_rate: max}\n        across: layers",
          "unknown axis of depth_fit 'learning_rate'"),
         ("layers: [4, 8, 20]", "depth: [3, 7, 19]",
-         "axis in scales.demo.tables.imbalance depth is now layers, which counts the classifier too: 8 for depth: 7"),
+         "axis in tables.imbalance depth is now layers, which counts the classifier too: 8 for depth: 7"),
         ("across: layers", "across: depth", "claims.fig1_depth: axis of fig1_fit depth is now layers"),
-        ("draws: 50", "draws: 50\n    rows_per: [layer]", "a table of draws has no network: no rows_per"),
-        (DRAWN, "separation_fuzziness: {metric: accuracy}", "unknown metric of a table of draws"),
-        (DRAWN, "separation_fuzziness: {metric: nc1, split: test}", "names a metric, and nothing"),
+        ("draws: 50", "draws: 50\n        rows_per: [layer]", "a table of draws has no network: no rows_per"),
+        (DRAWN, "          separation_fuzziness: {metric: accuracy}", "unknown metric of a table of draws"),
+        (DRAWN, "          separation_fuzziness: {metric: nc1, split: test}", "names a metric, and nothing"),
         ("last: {metric: separation_fuzziness}", "last: {metric: separation}", "separation is now separation_fuzz"),
         ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 200}", "holds 140 train samples of some class"),
         ("{dataset: digits, samples: 100}", "{dataset: digits, samples: 9, mean: [[1, 1]]}", "mean has 2 values"),
@@ -133,14 +162,9 @@ EQUI_SEPARATION = next(path for path in PAPERS if path.stem == "equi_separation"
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_claim_or_a_table_of_draws_is_found_when_the_paper_is_read(tmp_path, good, bad, message):
-    text = EQUI_SEPARATION.read_text()
-    assert good in text
-    copy = tmp_path / "equi_separation.yaml"
-    # The table of D_0 is the last to name that metric.
-    head, found, tail = text.rpartition(good) if good == DRAWN else text.partition(good)
-    copy.write_text(head + found.replace(good, bad) + tail)
+    mistaken(EQUI_SEPARATION, tmp_path / "equi_separation", good, bad)
     with pytest.raises(ConfigError) as error:
-        Plan(load_paper(copy), "demo", SEEDS)
+        Plan(load_paper(tmp_path / "equi_separation"), "demo", SEEDS)
     assert message in str(error.value)
 
 
@@ -299,6 +323,18 @@ def test_names_are_those_that_results_have_already():
     ]
 
 
+def test_plans_are_what_they_were_before_a_paper_had_a_folder():
+    """Rows, axes and runs of every measured table that the two papers then had: digests of the plans' files."""
+    with (Path(__file__).parent / "plans.csv").open(newline="") as file:
+        known = list(csv.DictReader(file))
+    plans = {
+        (paper.name, scale): Plan(paper, scale, SEEDS) for paper in map(load_paper, PAPERS) for scale in paper.scales
+    }
+    for row in known:
+        text = plans[row["paper"], row["scale"]].plan_files[row["table"]]
+        assert plan_digest(text).startswith(row["plan_sha256"]), row
+
+
 def test_a_fix_in_one_optimizer_renames_its_runs_alone(monkeypatch):
     def names():
         protocols = [PROTOCOL | {"optimizer": optimizer} for optimizer in ("sgd", "lbfgs")]
@@ -340,6 +376,49 @@ def test_unequal_counts_have_the_ratio_that_they_have():
     assert Recipe.model_validate_json(unequal.model_dump_json()) == unequal
 
 
+def test_a_grid_may_state_numbers_with_equal_ratios():
+    """Papyan et al. 2020 take 25 learning rates from 0.0001 to 0.25."""
+    block = spelled_out({"learning_rate": {"logspace": [1e-4, 0.25, 25]}, "first_phase": {"epochs": 1}}, "test")
+    rates = block["learning_rate"]
+    assert (len(rates), rates[0], rates[-1]) == (25, 1e-4, 0.25)
+    assert all(high / low == pytest.approx(2500 ** (1 / 24)) for low, high in itertools.pairwise(rates))
+    assert block["first_phase"] == {"epochs": 1}
+
+
+def test_a_block_wins_over_what_is_common_and_its_lists_give_the_order(tmp_path):
+    shutil.copytree(PAPER, tmp_path / "mine")
+    grid = "deviations: none\ncommon: {dataset: mnist, model: mlp, n_major: [40, 80]}\n"
+    grid += "tables:\n  fig6: [{k_major: [3, 7], dataset: digits, ratio: 20}]\n"
+    (tmp_path / "mine/scales/demo.yaml").write_text(grid)
+    for name in ("small", "paper"):
+        (tmp_path / f"mine/scales/{name}.yaml").unlink()
+    text = re.sub(r"    claims:\n(      .*\n)*", "", (tmp_path / "mine/paper.yaml").read_text())
+    (tmp_path / "mine/paper.yaml").write_text(text)
+    points = [*Plan(load_paper(tmp_path / "mine"), "demo", SEEDS).grids["fig6"].points()]
+    found = [(point.recipe.dataset, point.value("k_major"), point.recipe.imbalance.n_major) for point in points]
+    assert found == [("digits", 3, 40), ("digits", 3, 80), ("digits", 7, 40), ("digits", 7, 80)]
+
+
+def test_what_a_table_measures_is_said_by_it_or_by_its_grid(tmp_path):
+    """The grid's own axis wins; neither has a part in the training."""
+    asked = "        measure: {bn_modes: [eval]}\n        columns: [cos_minor]"
+    mistaken(PAPER, tmp_path / "mine", "        columns: [cos_minor]", asked)
+    before, after = (Plan(load_paper(path), "demo", SEEDS) for path in (PAPER, tmp_path / "mine"))
+    assert {measuring for _, _, measuring in before.points["fig4"]} == {"all"}
+    (measuring,) = {measuring for _, _, measuring in after.points["fig4"]}
+    assert after.measurings[measuring].bn_modes == ("eval",)
+    assert [cell for _, cell, _ in before.points["fig4"]] == [cell for _, cell, _ in after.points["fig4"]]
+    axes = {"dataset": "digits", "model": "mlp", "counts": [9] * 10, "held_out": 3}
+    assert resolve(axes, PROTOCOL, "test", measure={"held_out": 5})[1].held_out == 3
+
+
+def test_the_number_of_classes_is_a_key_column_that_no_grid_has_to_state(tmp_path):
+    keys = "key_columns: [dataset, model, k_major, ratio, oversampling"
+    mistaken(PAPER, tmp_path / "mine", keys, f"{keys}, num_classes")
+    plan = Plan(load_paper(tmp_path / "mine"), "demo", SEEDS)
+    assert {axes["num_classes"] for axes, _, _ in plan.points["fig4"]} == {10}
+
+
 def test_latent_classes_double_the_labels():
     assert recipe().num_labels() == 10
     assert recipe(labels={"latent": 0.5}).num_labels() == 20
@@ -349,6 +428,7 @@ def test_latent_classes_double_the_labels():
     ("changed", "message"),
     [
         ({"imbalance": {"counts": [0] * 10}}, "every class needs a positive number of samples"),
+        ({"imbalance": {"counts": 5}}, "counts is all, or a number for each class (in a grid: [[5, 5]]), not 5"),
         ({"imbalance": {"counts": [5, 6]}}, "counts has 2 entries: digits has 10 classes"),
         ({"imbalance": {"counts": [141] * 10}}, "digits holds 140 train samples of class 0"),
         ({"imbalance": {"counts": "all", "ratio": 7}}, "give counts or ratio, not both"),

@@ -90,17 +90,17 @@ def test_environments_that_are_not_installed_are_said_before_any_job(tmp_path):
 
 def test_a_mistake_in_a_papers_file_is_one_clear_error(project, tmp_path):
     copied = project.copy(tmp_path)
-    paper = copied.folder / "config/papers/layer_peeled.yaml"
-    paper.write_text(paper.read_text().replace("ratio: 70, oversampling", "ratio: 141, oversampling"))
+    grid = copied.folder / "config/papers/layer_peeled/scales/demo.yaml"
+    grid.write_text(grid.read_text().replace("ratio: 70, oversampling", "ratio: 141, oversampling"))
     output = copied.error("fig6")
-    assert "config/papers/layer_peeled.yaml, scales.demo.tables.fig6" in output
+    assert "config/papers/layer_peeled/scales/demo.yaml, tables.fig6" in output
     assert "ratio 141 leaves the minority classes empty: n_major is 140, so the largest ratio is 140" in output
     assert "Traceback" not in output
 
 
 def test_what_is_generated_is_up_to_date(tmp_path):
     names = ["README.md", "config/README.md", "docs/metrics.md"]
-    names += [f"config/schemas/{name}.json" for name in ("config", "paper")]
+    names += [f"config/schemas/{name}.json" for name in ("config", "paper", "scale")]
     copies = [tmp_path / name for name in names]
     for name, copy in zip(names, copies, strict=True):
         copy.parent.mkdir(parents=True, exist_ok=True)

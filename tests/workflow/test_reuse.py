@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.workflow.project import CELL, ONE_CELL, Project, cell, job_of
+from tests.workflow.project import CELL, Project, cell, job_of, write_paper
 
 RUNS = f"results/runs/{CELL}"
 STAGES = {"prepare_data", "train", "extract", "measure"}
@@ -36,11 +36,15 @@ def statistics(project):
 
 
 def rewrite(project, change, name="one_cell"):
-    """Change what the paper's file says."""
-    path = project.folder / f"config/papers/{name}.yaml"
-    paper = yaml.safe_load(path.read_text()) if path.exists() else yaml.safe_load(ONE_CELL)
-    change(paper)
-    path.write_text(yaml.safe_dump(paper, sort_keys=False))
+    """Change what a paper's two files say; a paper that is not there begins as the other."""
+    folder = project.folder / "config/papers" / name
+    if not folder.exists():
+        write_paper(folder)
+    paths = folder / "paper.yaml", folder / "scales/demo.yaml"
+    files = [yaml.safe_load(path.read_text()) for path in paths]
+    change(*files)
+    for path, file in zip(paths, files, strict=True):
+        path.write_text(yaml.safe_dump(file, sort_keys=False))
 
 
 def stages(project, *arguments):
@@ -79,10 +83,10 @@ def test_seeds_made_one_by_one_and_together_are_the_same_runs(project):
 def test_an_axis_added_to_a_grid_renames_nothing(project):
     before = trainings(project)
 
-    def add(paper):
-        paper["scales"]["demo"]["tables"]["fig1"][0]["measurements"] = 1
-        paper["scales"]["demo"]["tables"]["fig1"][0]["activation"] = ["relu", "identity"]
-        paper["tables"]["fig1"]["key_columns"].append("activation")
+    def add(paper, grid):
+        grid["tables"]["fig1"][0]["measurements"] = 1
+        grid["tables"]["fig1"][0]["activation"] = ["relu", "identity"]
+        paper["figures"]["fig1"]["tables"]["fig1"]["key_columns"].append("activation")
 
     rewrite(project, add)
     project.run("fig1")
@@ -101,7 +105,7 @@ def test_a_changed_learning_rate_overwrites_nothing_and_changed_back_trains_noth
 
 def test_a_run_that_a_second_paper_needs_is_shared(project):
     before = trainings(project)
-    rewrite(project, lambda paper: paper.update(title="Another"), "second")
+    rewrite(project, lambda paper, grid: paper.update(title="Another"), "second")
     figures = project.folder / "workflow/figures"
     shutil.copytree(figures / "one_cell", figures / "second")
     assert stages(project, "second") == {}
@@ -111,7 +115,7 @@ def test_a_run_that_a_second_paper_needs_is_shared(project):
 
 def test_another_layer_is_measured_and_nothing_trained(project):
     before, measured = trainings(project), statistics(project)
-    rewrite(project, lambda paper: paper["scales"]["demo"]["tables"]["fig1"][0].update(measured_layers="features"))
+    rewrite(project, lambda paper, grid: grid["tables"]["fig1"][0].update(measured_layers="features"))
     assert stages(project, "fig1") == {"extract": 1, "measure": 1}
     project.run("fig1")
     assert trainings(project) == before
@@ -277,11 +281,11 @@ def test_a_table_can_have_more_seeds_than_the_others(project):
     """The others' seeds come from one job, as ever; its own further seeds one by one."""
     before = trainings(project)
 
-    def add(paper):
-        paper["tables"]["fig2"] = paper["tables"]["fig1"]
-        paper["figures"]["fig2"] = {"title": "More seeds", "tables": ["fig2"]}
-        paper["scales"]["demo"]["tables"]["fig2"] = paper["scales"]["demo"]["tables"]["fig1"]
-        paper["scales"]["demo"]["seeds"] = {"fig2": [0, 1, 2, 3, 4]}
+    def add(paper, grid):
+        table = paper["figures"]["fig1"]["tables"]["fig1"]
+        paper["figures"]["fig2"] = {"title": "More seeds", "tables": {"fig2": table}}
+        grid["tables"]["fig2"] = grid["tables"]["fig1"]
+        grid["seeds"] = {"fig2": [0, 1, 2, 3, 4]}
 
     rewrite(project, add)
     figures = project.folder / "workflow/figures/one_cell"

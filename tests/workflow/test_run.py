@@ -100,7 +100,7 @@ def test_a_changed_learning_rate_redoes_exactly_the_runs_it_touches(copied):
         "measure": 5,
         **DOWNSTREAM,
     }
-    paper = copied.folder / "config/papers/layer_peeled.yaml"
+    paper = copied.folder / "config/papers/layer_peeled/scales/demo.yaml"
     text = paper.read_text()
     assert "oversampling: [1, 2, 5, 20, 70]" in text
     one_more = text.replace("oversampling: [1, 2, 5, 20, 70]", "oversampling: [1, 2, 5, 10, 20, 70]")
@@ -109,12 +109,12 @@ def test_a_changed_learning_rate_redoes_exactly_the_runs_it_touches(copied):
 
 
 def test_the_report_works_offline_and_shows_every_category(copied, tmp_path):
-    (tmp_path / "config/papers/equi_separation.yaml").unlink()  # one paper shows it, and two figures of it
-    path = tmp_path / "config/papers/layer_peeled.yaml"
-    paper = yaml.safe_load(path.read_text())
-    tables = paper["scales"]["demo"]["tables"]
-    paper["scales"]["demo"]["tables"] = {name: tables[name] for name in ("fig3", "fig3_thresholds", "fig6")}
-    path.write_text(yaml.safe_dump(paper))
+    # One paper shows it, and two figures of it.
+    shutil.rmtree(tmp_path / "config/papers/equi_separation")
+    scales = tmp_path / "config/papers/layer_peeled/scales"
+    grids = yaml.safe_load((scales / "demo.yaml").read_text())
+    grids["tables"] = {name: grids["tables"][name] for name in ("fig3", "fig3_thresholds", "fig6")}
+    (scales / "demo.yaml").write_text(yaml.safe_dump(grids))
     copied.run("all")
     copied.run("--report", "report.html")
     html = (tmp_path / "report.html").read_text()

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 import yaml
-from tests.workflow.project import CELL, ROOT, Project, read_configuration
+from tests.workflow.project import CELL, GRID, PAPER, ROOT, Project, read_configuration
 
 from collapse.config import load_config
 from collapse.strict import ConfigError
@@ -91,20 +91,20 @@ def test_a_hostile_value_is_named(project, changed, message):
 
 
 HOSTILE_PAPERS = [
-    ("tables: [fig1]", "tables: [../fig1]", "unknown table in figures '../fig1'"),
-    ("  fig1: {title", "  ../../fig1: {title", "figure name '../../fig1': use lower-case letters"),
-    ("dataset: digits", "dataset: ../digits", "unknown dataset '../digits'"),
-    ("model: mlp", "model: mlp;touch pwned", "unknown model 'mlp;touch pwned'"),
-    ('title: "One cell"', 'title: !!python/object/apply:os.system ["touch pwned"]', "is not valid YAML"),
+    (GRID, "  fig1: [{", "  ../fig1: [{", "unknown table '../fig1'"),
+    (PAPER, "  fig1:\n", "  ../../fig1:\n", "figures.../../fig1: String should match pattern"),
+    (GRID, "dataset: digits", "dataset: ../digits", "unknown dataset '../digits'"),
+    (GRID, "model: mlp", "model: mlp;touch pwned", "unknown model 'mlp;touch pwned'"),
+    (PAPER, 'title: "One cell"', 'title: !!python/object/apply:os.system ["touch pwned"]', "is not valid YAML"),
 ]
 
 
 @pytest.fixture
 def hostile(project, tmp_path, request):
-    """A project whose paper's file says something hostile, and what is said of it."""
-    good, bad, message = request.param
+    """A project whose paper says something hostile in one of its files, and what is said of it."""
+    file, good, bad, message = request.param
     copy = project.copy(tmp_path)
-    path = copy.folder / "config/papers/one_cell.yaml"
+    path = copy.folder / file
     assert good in path.read_text()
     text = path.read_text().replace(good, bad)
     path.write_text(text)
@@ -117,7 +117,7 @@ def test_a_hostile_paper_is_one_clear_error(hostile, monkeypatch):
     monkeypatch.chdir(copy.folder)
     with pytest.raises(ConfigError, match=re.escape(message)) as error:
         read_configuration(copy.folder)
-    assert "config/papers/one_cell.yaml" in str(error.value)
+    assert "config/papers/one_cell" in str(error.value)
     assert not touched(copy)
 
 
@@ -126,7 +126,7 @@ def test_snakemake_says_no_more_of_a_hostile_paper(hostile):
     copy, message = hostile
     output = copy.error("fig1")
     assert message in output
-    assert "config/papers/one_cell.yaml" in output
+    assert GRID in output
     assert not touched(copy)
 
 
@@ -139,10 +139,11 @@ def test_a_yaml_tag_in_the_configuration_runs_nothing(project, tmp_path):
 
 
 def test_titles_and_notes_with_quotes_and_commands_are_only_shown(mine):
-    path = mine.folder / "config/papers/one_cell.yaml"
+    path = mine.folder / PAPER
     paper = yaml.safe_load(path.read_text())
     hostile = 'it\'s $(touch pwned) `touch pwned`; "touch pwned" <script>alert(1)</script> {0} {input}'
-    paper["title"] = paper["tables"]["fig1"]["title"] = paper["figures"]["fig1"]["title"] = hostile
+    figure = paper["figures"]["fig1"]
+    paper["title"] = figure["title"] = figure["tables"]["fig1"]["title"] = hostile
     path.write_text(yaml.safe_dump(paper))
     page = "results/demo/pages/tables/one_cell/fig1.html"
     mine.run(page)
@@ -151,7 +152,7 @@ def test_titles_and_notes_with_quotes_and_commands_are_only_shown(mine):
 
 
 def test_a_data_folder_with_a_space_in_its_name_is_one_folder(mine):
-    path = mine.folder / "config/papers/one_cell.yaml"
+    path = mine.folder / GRID
     path.write_text(path.read_text().replace("dataset: digits", "dataset: mnist"))
     done = mine.snakemake("fig1", "--config", "data_root=my data", "download=false")
     assert "my data/MNIST/raw/train-images-idx3-ubyte.gz is absent. Remedy:" in done.stdout + done.stderr
@@ -210,7 +211,7 @@ def test_a_dataset_of_pickles_is_checked_before_it_is_loaded(mine):
     folder.mkdir(parents=True)
     for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"):
         (folder / name).write_bytes(pickle.dumps(Evil()))
-    path = mine.folder / "config/papers/one_cell.yaml"
+    path = mine.folder / GRID
     path.write_text(path.read_text().replace("dataset: digits", "dataset: cifar10"))
     done = mine.snakemake("fig1", "--config", "download=false")
     assert "cifar-10-batches-py: Dataset not found or corrupted" in done.stdout + done.stderr

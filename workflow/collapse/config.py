@@ -7,8 +7,7 @@ from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, Po
 
 from collapse.data.own import OwnDataset
 from collapse.models.own import OwnNetwork
-from collapse.paper import NAME
-from collapse.strict import ConfigError, ConfigModel, distinct, validate
+from collapse.strict import NAME, ConfigError, ConfigModel, distinct, validate
 
 
 class Config(ConfigModel):
@@ -68,7 +67,7 @@ class Config(ConfigModel):
 def load_config(config: dict[str, Any], papers: Path, source: str = "config/config.yaml or --config") -> Config:
     """Check the configuration Snakemake merged; raise ConfigError naming every key at fault."""
     checked = validate(Config, config, source)
-    names = sorted(path.stem for path in papers.glob("*.yaml"))
+    names = sorted(path.parent.name for path in papers.glob("*/paper.yaml"))
     if checked.paper not in names:
         raise ConfigError(f"{source}: unknown paper {checked.paper!r}; valid choices: {', '.join(names)}")
     return checked

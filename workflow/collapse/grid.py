@@ -30,6 +30,8 @@ AXES = (
     | {name: "" for name in Recipe.model_fields if name not in (*SECTIONS, *UNVARIED)}
     | dict.fromkeys(Measuring.model_fields, "measuring")
 )
+# What a recipe implies, and a table may have as a key column.
+FOUND = ("num_classes",)
 # Former names of axes and of a block's keys, and their present names.
 RENAMED = {"labels": "rename"} | {
     old: new for models in SECTIONS.values() for model in models for old, new in model.RENAMED.items()
@@ -48,6 +50,27 @@ def split(block: Axes) -> tuple[Axes, Axes]:
     return {axis: value for axis, value in block.items() if axis != "rename"}, block.get("rename", {})
 
 
+def spelled_out(block: Axes, place: str) -> Axes:
+    """The block with every {logspace: [first, last, count]} as the list it stands for; raises ValueError."""
+    return {
+        axis: _logspace(value["logspace"], f"{place}, {axis}")
+        if isinstance(value, dict) and set(value) == {"logspace"}
+        else value
+        for axis, value in block.items()
+    }
+
+
+def _logspace(given: Any, place: str) -> list[float]:
+    """`count` numbers from first to last, with equal ratios, to 12 significant digits."""
+    try:
+        first, last, count = given
+        if not (min(first, last) > 0 and isinstance(count, int) and count > 1):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise ValueError(f"{place}: logspace is [first, last, count], two positive numbers and how many") from None
+    return [float(f"{first * (last / first) ** (i / (count - 1)):.12g}") for i in range(count)]
+
+
 def combinations(block: Axes) -> Iterator[Axes]:
     """Every combination of the values of one block; a bare value is a list of one."""
     values = [value if isinstance(value, list) else [value] for value in block.values()]
@@ -55,13 +78,16 @@ def combinations(block: Axes) -> Iterator[Axes]:
         yield dict(zip(block, chosen, strict=True))
 
 
-def resolve(axes: Axes, protocol: Axes, source: str, changes: Axes | None = None) -> tuple[Recipe, Measuring]:
+def resolve(
+    axes: Axes, protocol: Axes, source: str, changes: Axes | None = None, measure: Axes | None = None
+) -> tuple[Recipe, Measuring]:
     """The recipe of one grid point, at seed 0, and how its run is measured.
 
-    `changes` (the user's, of the protocol) override `axes`, which override `protocol` and the dataset's defaults.
+    `changes` (the user's, of the protocol) override `axes`, which override `protocol`, `measure` (the table's choices
+    of measuring) and the dataset's defaults.
     Raises ConfigError naming `source` and the key when the point can not be run.
     """
-    data: Axes = {"protocol": dict(protocol), "seeds": Seeds.all(0), "measuring": {}} | {
+    data: Axes = {"protocol": dict(protocol), "seeds": Seeds.all(0), "measuring": dict(measure or {})} | {
         name: {} for name in SECTIONS if name != "protocol"
     }
     for name, value in axes.items():
@@ -105,6 +131,8 @@ class Point(NamedTuple):
         """
         if axis in self.axes:
             return self.axes[axis]
+        if axis in FOUND:
+            return getattr(self.recipe, axis)
         section = AXES[axis]
         place = self.measuring if section == "measuring" else getattr(self.recipe, section) if section else self.recipe
         return place.get(axis) if isinstance(place, dict) else getattr(place, axis)
@@ -119,6 +147,7 @@ class Grid(ConfigModel):
     blocks: tuple[Axes, ...]
     protocol: Axes
     changes: Axes = Field(default={})
+    measure: Axes = Field(default={})
     source: str
 
     def points(self) -> Iterator[Point]:
@@ -126,5 +155,5 @@ class Grid(ConfigModel):
         for block in self.blocks:
             given, renamed = split(block)
             for axes in combinations(given):
-                recipe, measuring = resolve(axes, self.protocol, self.source, self.changes)
+                recipe, measuring = resolve(axes, self.protocol, self.source, self.changes, self.measure)
                 yield Point(axes | renamed, recipe, measuring)

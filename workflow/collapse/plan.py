@@ -13,12 +13,13 @@ from pydantic import NonNegativeInt
 from collapse.atomic_io import replacing
 from collapse.claims.language import ClaimsSpec
 from collapse.data import drawn
-from collapse.grid import Axes, Grid, combinations
+from collapse.grid import Axes, Grid, combinations, describe
 from collapse.identity import cell_name, hash_in
 from collapse.measuring import Measuring
-from collapse.paper import Content, Paper, Table
+from collapse.paper import Paper
 from collapse.recipe import Recipe
 from collapse.strict import ConfigError, UserError, validate
+from collapse.table import Content, Moment, Table
 
 
 class TableSpec(Content):
@@ -108,9 +109,9 @@ class Plan:
     """
 
     def __init__(self, paper: Paper, scale: str, seeds: tuple[int, ...], protocol: Axes | None = None):
-        file = f"config/papers/{paper.name}.yaml"
+        file = f"config/papers/{paper.name}/scales/{scale}.yaml"
         if scale not in paper.scales:
-            raise ConfigError(f"{file}: it has no scale {scale}, only {', '.join(paper.scales)}")
+            raise ConfigError(f"there is no {file}: the paper has the scales {', '.join(paper.scales)} only")
         self.paper, self.scale_name, self.seeds = paper, scale, seeds
         self.scale = paper.scales[scale]
         published = paper.protocol.model_dump(mode="json") | self.scale.protocol
@@ -119,7 +120,8 @@ class Plan:
                 blocks=blocks,
                 protocol=published,
                 changes=protocol or {},
-                source=f"{file}, scales.{scale}.tables.{name}",
+                measure=paper.tables[name].measure,
+                source=f"{file}, tables.{name}",
             )
             for name, blocks in self.scale.tables.items()
             if paper.tables[name].measured
@@ -135,13 +137,15 @@ class Plan:
         self.points = {name: [*self._points(name, grid)] for name, grid in self.grids.items()}
 
     def _points(self, table: str, grid: Grid) -> Any:
+        entry = self.paper.tables[table]
         for point in grid.points():
             cell, measuring = cell_name(point.recipe), point.measuring.name
+            check_moments(entry.moment, point.recipe, f"{grid.source}, at {describe(point.axes)},")
             self.recipes[cell], self.measurings[measuring] = point.recipe, point.measuring
-            yield {key: point.value(key) for key in self.paper.tables[table].key_columns}, cell, measuring
+            yield {key: point.value(key) for key in entry.key_columns}, cell, measuring
 
     def _subset(self, table: str, axes: Axes) -> tuple[Axes, drawn.Subset]:
-        source = f"config/papers/{self.paper.name}.yaml, scales.{self.scale_name}.tables.{table}"
+        source = f"config/papers/{self.paper.name}/scales/{self.scale_name}.yaml, tables.{table}"
         subset = validate(drawn.Subset, axes, source)
         return {axis: getattr(subset, axis) for axis in self.paper.tables[table].key_columns}, subset
 
@@ -210,6 +214,18 @@ class Plan:
         """Specification of a table of draws, for the script measure_draws."""
         table = self.paper.tables[name]
         return DrawsSpec(points=self.subsets[name], seeds=tuple(range(table.draws or 0)), **_content(table))
+
+
+def check_moments(moments: tuple[Moment, ...], recipe: Recipe, place: str) -> None:
+    """Raise ConfigError, beginning with `place`, where runs of the recipe are not measured at some of the moments."""
+    if "initial" in moments and not recipe.measure_initial:
+        raise ConfigError(f"{place} the moment initial needs measure_initial: true")
+    if "zero_error" in moments and recipe.keep_checkpoints == "last":
+        raise ConfigError(f"{place} the moment zero_error needs keep_checkpoints: measured, which keeps its epoch too")
+    if "tpt" in moments and len(recipe.checkpoint_epochs()) < 2:
+        raise ConfigError(
+            f"{place} the moment tpt needs more than one measured epoch: measurements, with keep_checkpoints: measured"
+        )
 
 
 def _content(table: Table) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from collapse.config import Config, load_config
 from collapse.own import register
-from collapse.paper import Paper, load_paper
+from collapse.paper import Paper
+from collapse.paper_files import load_papers
 from collapse.plan import Plan
 from collapse.strict import ConfigError, read_yaml
 
@@ -16,7 +17,7 @@ def read_project(folder: Path, changes: dict[str, Any] | None = None) -> tuple[C
     path = folder / "config.yaml"
     config = load_config(read_yaml(path) | (changes or {}), folder / "papers", f"{path} or --config")
     register(config)
-    return config, [load_paper(path) for path in sorted((folder / "papers").glob("*.yaml"))]
+    return config, load_papers(folder / "papers")
 
 
 def plans_of(config: Config, papers: list[Paper]) -> Iterator[Plan]:

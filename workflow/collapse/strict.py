@@ -8,6 +8,8 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core.core_schema import LiteralSchema, literal_schema
 
+NAME = r"^[a-z][a-z0-9_]*$"  # of a paper, a table, a figure, and of datasets and networks of one's own
+
 
 class UserError(Exception):
     """An error whose message says what is wrong and what to do: a job prints nothing else (scripts.explain)."""
@@ -78,7 +80,8 @@ def validate(model: type[Model], data: Any, source: str) -> Model:
 
 
 def _line(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"])
+    # Parts in <>: which form of a value was recognised, as pydantic's tags say it.
+    key = ".".join(str(part) for part in error["loc"] if not str(part).startswith("<"))
     message = error["msg"].removeprefix("Value error, ")
     given = "" if isinstance(error["input"], dict) else f" (given: {error['input']!r})"
     return f"  {key}: {message}{given}" if key else f"  {message}"

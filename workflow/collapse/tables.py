@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 
 from collapse.metrics.groups import group_name
-from collapse.paper import Column, Content, Prediction
 from collapse.plan import PlannedRun, TableSpec
 from collapse.recipe import Recipe
 from collapse.runs import check_dataset, read_run
 from collapse.strict import UserError
+from collapse.table import TPT_ACCURACY, Column, Content, Prediction
 from collapse.theory.entries import PREDICTIONS
 
 KEYS = ["epoch", "split", "layer", "bn_mode", "classes", "metric"]
@@ -39,6 +39,7 @@ class Run:
     recipe: Recipe
     status: str
     reason: str
+    zero_error: int | None  # its first epoch of zero training error
     values: Values
     reasons: dict[tuple, str]
 
@@ -51,7 +52,7 @@ def read_measured_run(run: PlannedRun, results: Path) -> Run:
     if (dataset / "manifest.json").exists():  # runs copied from elsewhere may come without the images
         check_dataset(folder, how, dataset)
     values, reasons = read_metrics(folder / run.measuring / "metrics.csv")
-    return Run(recipe, how["status"], how["reason"], values, reasons)
+    return Run(recipe, how["status"], how["reason"], how["first_zero_error_epoch"], values, reasons)
 
 
 def seeds_table(spec: TableSpec, plan: Sequence[PlannedRun], results: Path) -> pd.DataFrame:
@@ -69,12 +70,12 @@ def seeds_table(spec: TableSpec, plan: Sequence[PlannedRun], results: Path) -> p
         run = read[where] = read.get(where) or read_measured_run(planned, results)
         num_classes = len(run.recipe.class_counts())
         known = {"oversampling": run.recipe.imbalance.oversampling, "num_classes": num_classes}
-        for places in within_run(run, spec.rows_per, spec.inside):
+        for places in within_run(run, spec):
             keys = {name: _key(column, planned.axes, places, num_classes) for name, column in spec.columns.items()}
             values = {name: run.values.get(key) for name, key in keys.items()}
             for name, key in keys.items():
-                unmatched[name] += key in run.values
-            reason = {"status": run.status, "reason": why_missing(run, keys)}
+                unmatched[name] += key in run.values or places["epoch"] is None
+            reason = {"status": run.status, "reason": why_missing(run, keys, places)}
             numbered = _numbered(places, run, spec.inside)
             rows.append(known | planned.axes | numbered | {"seed": planned.seed} | values | reason)
     for name, matches in unmatched.items():
@@ -89,12 +90,14 @@ def seeds_table(spec: TableSpec, plan: Sequence[PlannedRun], results: Path) -> p
         ]
     if spec.best:
         table = best(table, spec)
-    return table.loc[:, [*spec.keys, "seed", *spec.columns, *spec.predictions, "status", "reason"]]
+    return table.loc[:, [*spec.keys, "seed", *spec.value_columns, "status", "reason"]]
 
 
-def why_missing(run: Run, keys: dict[str, tuple]) -> str:
+def why_missing(run: Run, keys: dict[str, tuple], places: dict[str, Any]) -> str:
     """Why a run is not ok, and why its values at `keys`, by column, are missing: "why; column: why; ..."."""
     said = [run.reason] if run.reason else []
+    if places["epoch"] is None:
+        return _joined(*said, *(f"{name}: {LACKS_MOMENT[places['moment']]}" for name in ("epoch", *keys)))
     for name, key in keys.items():
         if key in run.values and math.isnan(run.values[key]):
             said.append(f"{name}: {run.reasons[key]}")
@@ -146,19 +149,39 @@ def best(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def within_run(run: Run, rows_per: Sequence[str], inside: bool = False) -> Iterator[dict[str, Any]]:
-    """Every combination of a run's epochs, measured layers and bn_modes, as `rows_per` asks for them.
+def within_run(run: Run, spec: Content) -> Iterator[dict[str, Any]]:
+    """Every combination of a run's moments or epochs, measured layers and bn_modes, as the spec asks for them.
 
-    The epochs are the recipe's. Two moments that differ from seed to seed are in metrics.csv alone: the first epoch of
-    zero training error, and the last finite epoch of a training that diverged.
+    Epochs are the recipe's: a single seed's own epochs, as of zero training error, are reached by `moment` alone.
     """
     choices = {
+        "moment": spec.moment,
         "epoch": sorted(run.recipe.checkpoint_epochs()),
-        "layer": measured_layers(run.values, inside) or [None],
+        "layer": measured_layers(run.values, spec.inside) or [None],
         "bn_mode": ["eval", "train"],
     }
-    for combination in itertools.product(*(choices[place] for place in rows_per)):
-        yield {"epoch": run.recipe.protocol.total_epochs} | dict(zip(rows_per, combination, strict=True))
+    asked = [*(["moment"] if spec.moment else []), *spec.rows_per]
+    for combination in itertools.product(*(choices[place] for place in asked)):
+        places = dict(zip(asked, combination, strict=True))
+        yield {"epoch": epoch_of(places.get("moment", "last"), run)} | places
+
+
+LACKS_MOMENT = {
+    "zero_error": "no epoch of zero training error",
+    "tpt": f"no measured epoch with a train accuracy of {TPT_ACCURACY}",
+}
+ACCURACY = ("train", "network", "eval", "all", "accuracy")  # of the train set, measured after an epoch
+
+
+def epoch_of(moment: str, run: Run) -> int | None:
+    """The epoch of a moment of a run (collapse.table.MOMENTS); None where the run has no such moment."""
+    if moment == "zero_error":
+        return run.zero_error
+    if moment == "tpt":
+        measured = sorted({key[0] for key in run.values})
+        fitted = (epoch for epoch in measured if run.values.get((epoch, *ACCURACY), 0) >= TPT_ACCURACY)
+        return next(fitted, None)
+    return 0 if moment == "initial" else run.recipe.protocol.total_epochs
 
 
 def measured_layers(measured: Values, inside: bool = False) -> list[str]:
@@ -179,7 +202,8 @@ def predict(table: pd.DataFrame, spec: TableSpec, prediction: Prediction) -> lis
     """
     source, measured = table.astype(dict.fromkeys(spec.columns, float)), list(spec.columns)
     if prediction.at:
-        same = [axis for axis in (*spec.key_columns, *spec.rows_per, "seed") if axis not in prediction.at]
+        within = [key for key in spec.keys if key != "chosen_by"]
+        same = [axis for axis in (*within, "seed") if axis not in prediction.at]
         chosen = source[(source[list(prediction.at)] == pd.Series(prediction.at)).all(axis=1)]
         source = source.drop(columns=measured).merge(chosen.loc[:, [*same, *measured]], on=same, how="left")
     theory = resolve_name(PREDICTIONS[prediction.theory].function)
@@ -212,12 +236,11 @@ def summary(seeds: pd.DataFrame, spec: Content) -> pd.DataFrame:
 
     Without `spec.spread`, the mean keeps the column's name, and n is added. Draws also get the central 95 %.
     """
-    columns = [*spec.columns, *spec.predictions]
     hows: dict[str, Any] = {"_mean": "mean", "_std": "std"} if spec.spread else {"": "mean"}
     if spec.draws:
         hows |= {"_low": lambda values: values.quantile(0.025), "_high": lambda values: values.quantile(0.975)}
     hows["_n"] = "count"
-    wanted = {f"{name}{ending}": (name, how) for name in columns for ending, how in hows.items()}
+    wanted = {f"{name}{ending}": (name, how) for name in spec.value_columns for ending, how in hows.items()}
     if "status" in seeds:
         wanted["runs"] = ("status", _counted)
     # A run that diverged before its first epoch ended may have no layer: it stands in a row of its own.

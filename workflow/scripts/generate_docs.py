@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from collapse.claims.language import Claim, Condition, Published
+from collapse.claims.language import ClaimEntry, Condition, Published
 from collapse.config import Config
 from collapse.data.drawn import Subset
 from collapse.data.imbalance import Imbalance
@@ -25,16 +25,18 @@ from collapse.metrics.entries import METRICS
 from collapse.models.entries import NETWORKS
 from collapse.models.options import NetworkOptions
 from collapse.models.own import OwnBuilder, OwnNetwork
-from collapse.paper import Best, Column, Figure, Paper, Prediction, Scale, Table
+from collapse.paper_files import FigureEntry, PaperFile, SameAs, ScaleFile, TableEntry, View
 from collapse.recipe import Labels, Recipe
 from collapse.strict import Choices
+from collapse.table import Best, Column, Prediction
 from collapse.training.protocol import FirstPhase, Protocol
 
 ROOT = Path(__file__).parents[2]
 MODELS = {
-    model.__name__: model
+    model.__name__.removesuffix("Entry").removesuffix("File"): model
     for model in (
-        *(Config, Paper, Protocol, Table, Column, Best, Prediction, Figure, Claim, Condition, Published, Scale),
+        *(Config, PaperFile, Protocol, FigureEntry, TableEntry, View, Column, Best, Prediction, ClaimEntry, Condition),
+        *(Published, ScaleFile, SameAs),
         *(Recipe, Imbalance, Labels, FirstPhase, NetworkOptions, Measuring, Subset),
         *(OwnDataset, OwnImages, OwnNetwork, OwnBuilder),
     )
@@ -68,8 +70,9 @@ def kind(annotation: Any, metadata: Iterable[Any] = ()) -> str:
         return f"map of {kind(arguments[1])}"
     if hasattr(annotation, "__metadata__"):
         return kind(annotation.__origin__, annotation.__metadata__)
-    if isinstance(annotation, type) and annotation.__name__ in MODELS:
-        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    for name, model in MODELS.items():
+        if annotation is model:
+            return f"[{name}](#{name.lower()})"
     return getattr(annotation, "__name__", "any").lower().replace("str", "text").replace("any", "any value")
 
 
@@ -162,11 +165,8 @@ def fill(text: str) -> str:
 
 
 def schema(name: str) -> str:
-    """JSON schema of config.yaml or of a paper's file, for editors (collapse.config, collapse.paper check more)."""
-    found = {"config": Config, "paper": Paper}[name].model_json_schema()
-    if name == "paper":  # a paper's name is its file's name
-        del found["properties"]["name"]
-        found["required"].remove("name")
+    """JSON schema of config.yaml or of a paper's files, for editors (the models themselves check more)."""
+    found = {"config": Config, "paper": PaperFile, "scale": ScaleFile}[name].model_json_schema()
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema"} | found, indent=1) + "\n"
 
 

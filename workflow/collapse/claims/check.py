@@ -93,5 +93,5 @@ def check_all(spec: ClaimsSpec, tables: Mapping[str, pd.DataFrame]) -> pd.DataFr
         try:
             rows.append(check(name, claim, tables.get(claim.table), keys, spec.scale, found))
         except ConfigError as error:
-            raise ConfigError(f"config/papers/{spec.paper}.yaml, claims.{name}: {error}") from None
+            raise ConfigError(f"config/papers/{spec.paper}/paper.yaml, claims.{name}: {error}") from None
     return pd.DataFrame(rows, columns=COLUMNS).assign(paper=spec.paper)

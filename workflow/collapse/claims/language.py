@@ -120,7 +120,7 @@ REDUCTIONS = {
 }
 
 
-class Claim(ConfigModel):
+class ClaimEntry(ConfigModel):
     """A statement of the paper, as a quantity computed from one table and a condition on it.
 
     In this order: `where` selects rows; `minus_column` or `ratio_to_column` compare two columns; values are averaged
@@ -137,8 +137,9 @@ class Claim(ConfigModel):
     }
 
     statement: str = Field(description="what is claimed, in one sentence")
-    figure: str = Field(description="figure that shows it, and whose target checks it")
-    table: str = Field(description="table that decides, one of the figure's")
+    table: str | None = Field(
+        default=None, description="table that decides, one of the figure's; need not be said where it has only one"
+    )
     column: str = Field(description="column of the table")
     minus_column: str | None = Field(default=None, description="what is claimed is of column less this one")
     ratio_to_column: str | None = Field(default=None, description="what is claimed is of column divided by this one")
@@ -177,7 +178,7 @@ class Claim(ConfigModel):
         return where
 
     @model_validator(mode="after")
-    def _sensible(self) -> "Claim":
+    def _sensible(self) -> "ClaimEntry":
         if bool(self.across) != bool(self.reduce):
             raise ValueError("give across and reduce together")
         if (self.reduce == "rank_correlation") != (self.with_column is not None):
@@ -197,6 +198,13 @@ class Claim(ConfigModel):
     def columns(self) -> tuple[str, ...]:
         """Every column that the claim reads."""
         return tuple(filter(None, (self.column, self.minus_column, self.ratio_to_column, self.with_column)))
+
+
+class Claim(ClaimEntry):
+    """A claim with its place: the figure that shows it, and whose target checks it, and the table that decides."""
+
+    figure: str
+    table: str  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
 
 
 class ClaimsSpec(ConfigModel):

@@ -7,7 +7,7 @@ from collapse.claims.language import EXTREMES, Claim, describe, matcher
 from collapse.grid import Axes, Point, combinations, resolve, split
 
 if TYPE_CHECKING:
-    from collapse.paper import Table
+    from collapse.table import Table
 
 
 def check_places(claim: Claim, table: "Table", grids: Iterable[tuple[tuple[Axes, ...], Axes]], name: str) -> None:
@@ -39,6 +39,8 @@ def values_of(axis: str, table: "Table", grids: list[tuple[tuple[Axes, ...], Axe
     """Every value of a table's axis, over all scales; None for an axis whose values only the finished table shows."""
     if axis == "bn_mode":
         return ["eval", "train"]
+    if axis == "moment":
+        return list(table.moment)
     if axis == "chosen_by":
         assert table.best  # without it, chosen_by is no key
         return list(table.best.by)

@@ -100,6 +100,8 @@ def _nearest_divisors(number: int, wanted: float) -> tuple[int, int]:
 
 def _from_counts(data: dict[str, Any]) -> dict[str, Any]:
     """The keys of Imbalance that `counts` implies; raises ValueError where a given key contradicts `counts`."""
+    if not isinstance(data["counts"], (list, tuple)):
+        raise ValueError(f"counts is all, or a number for each class (in a grid: [[5, 5]]), not {data['counts']!r}")
     counts = [count for count in data["counts"] if isinstance(count, int) and count > 0]
     if len(counts) < len(data["counts"]):
         raise ValueError(f"counts {list(data['counts'])}: every class needs a positive number of samples")
