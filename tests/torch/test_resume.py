@@ -2,11 +2,13 @@
 
 import os
 import random
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -171,10 +173,10 @@ def test_a_recipe_of_another_version_of_the_code_is_refused(recipe, work, tmp_pa
 def test_who_finds_a_run_taken_waits_and_then_trains_nothing(recipe, digits, tmp_path):
     """Two processes, the first of which is held still until the second has said that it waits."""
     recipe = longer(recipe, 400)
-    first = start(command(recipe, digits, tmp_path))
+    first = Forked(command(recipe, digits, tmp_path))
     first.stderr.readline()
     first.send_signal(signal.SIGSTOP)
-    second = start(command(recipe, digits, tmp_path))
+    second = Forked(command(recipe, digits, tmp_path))
     assert "another process works on this run; waiting until it has ended" in second.stderr.readline()
     first.send_signal(signal.SIGCONT)
     assert "epoch 400/400" in first.communicate()[1]
@@ -221,18 +223,57 @@ def start(arguments):
     )
 
 
+class Forked:
+    """The command, in a fork of this process: without the seconds that importing torch takes."""
+
+    def __init__(self, arguments):
+        reading, writing = os.pipe()
+        with warnings.catch_warnings():  # of forking beside pytest's own threads, which the command does not use
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.pid = os.fork()
+        if not self.pid:
+            os.dup2(writing, sys.stderr.fileno())
+            code = 1
+            try:
+                sys.stderr = os.fdopen(writing, "w", buffering=1)
+                sys.argv = arguments[3:]
+                runpy.run_module("scripts.train", run_name="__main__", alter_sys=True)
+            except SystemExit as end:
+                code = end.code
+            finally:
+                os._exit(code)
+        os.close(writing)
+        self.stderr, self.returncode = os.fdopen(reading), None
+
+    def poll(self):
+        if self.returncode is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if ended else None
+        return self.returncode
+
+    def send_signal(self, number):
+        os.kill(self.pid, number)
+
+    def communicate(self):
+        """As of subprocess.Popen."""
+        with self.stderr:
+            said = self.stderr.read()
+        self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return None, said
+
+
 def test_ten_kills_at_random_moments_change_nothing(recipe, digits, tmp_path):
     """kill -9, started again each time: the same bits, and each kill costs the epoch it fell into, no more."""
     recipe = longer(recipe, 200)
     folders = [tmp_path / name for name in ("whole", "killed")]
     for folder in folders:
         folder.mkdir()
-    whole = start(command(recipe, digits, folders[0]))
+    whole = Forked(command(recipe, digits, folders[0]))
     said = whole.communicate()[1]
     assert whole.returncode == 0, said
     chance, kills, log = random.Random(0), 0, ""
     while kills < 10:
-        process = start(command(recipe, digits, folders[1]))
+        process = Forked(command(recipe, digits, folders[1]))
         line = process.stderr.readline()  # the first epoch of this attempt, or what it resumes from
         log += line
         time.sleep(chance.uniform(0, 0.1))
@@ -240,7 +281,7 @@ def test_ten_kills_at_random_moments_change_nothing(recipe, digits, tmp_path):
         process.send_signal(signal.SIGKILL)
         log += process.communicate()[1]
         kills += 1
-    last = start(command(recipe, digits, folders[1]))
+    last = Forked(command(recipe, digits, folders[1]))
     log += last.communicate()[1]
     assert last.returncode == 0, log
     assert weights(folders[0] / RUN) == weights(folders[1] / RUN)
@@ -255,7 +296,7 @@ def test_sigterm_saves_the_state_at_the_end_of_the_epoch(recipe, digits, tmp_pat
     recipe = longer(recipe, 3000)
     arguments = command(recipe, digits, tmp_path)
     arguments[arguments.index("--save-every") + 1] = "1000"
-    process = start(arguments)
+    process = Forked(arguments)
     process.stderr.readline()
     process.send_signal(signal.SIGTERM)
     assert "run again to go on from there" in process.communicate()[1]

@@ -167,7 +167,7 @@ def test_kill_9_of_snakemake_itself_leaves_a_training_that_the_next_call_waits_f
     project.run("--unlock")
     second = project.start("fig1", *LONG)
     log = project.folder / "results/logs/train" / f"{LONG_RUNS.relative_to('results/runs')}.log"
-    while "another process works on this run; waiting until it has ended" not in log.read_text():
+    while not log.exists() or "another process works on this run; waiting until it has ended" not in log.read_text():
         assert second.poll() is None, second.communicate()[0]
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)

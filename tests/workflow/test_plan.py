@@ -35,8 +35,8 @@ def names(plan, table):
 
 def test_figures_share_runs(project, layer_peeled):
     """Balanced training is one run for all K_A; fig2 at one decay, fig5 at R = 70, fig6 at w_r = 1 are runs of fig4."""
-    fig4, fig2, fig5, fig6, table1 = 3 * 5 + 1, 6, 3 * 2 + 1, 4, 2 * 3
-    assert layer_peeled["train"] == fig4 + fig2 + fig5 + fig6 + table1
+    fig4, fig2, fig5, fig6, table1, moments = 3 * 5 + 1, 6, 3 * 2 + 1, 4, 2 * 3, 1
+    assert layer_peeled["train"] == fig4 + fig2 + fig5 + fig6 + table1 + moments
     assert layer_peeled["train"] == layer_peeled["extract"] == layer_peeled["measure"]
     assert (len(cells(project)["fig4"]), len(cells(project)["fig6"])) == (fig4, 5)
 

@@ -92,7 +92,7 @@ def test_a_hostile_value_is_named(project, changed, message):
 
 HOSTILE_PAPERS = [
     (GRID, "  fig1: [{", "  ../fig1: [{", "unknown table '../fig1'"),
-    (PAPER, "  fig1:\n", "  ../../fig1:\n", "figures.../../fig1: String should match pattern"),
+    (PAPER, "  fig1:\n", "  ../../fig1:\n", "figures.../../fig1: a name has lower-case letters, digits and _"),
     (GRID, "dataset: digits", "dataset: ../digits", "unknown dataset '../digits'"),
     (GRID, "model: mlp", "model: mlp;touch pwned", "unknown model 'mlp;touch pwned'"),
     (PAPER, 'title: "One cell"', 'title: !!python/object/apply:os.system ["touch pwned"]', "is not valid YAML"),

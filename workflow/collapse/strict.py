@@ -83,6 +83,8 @@ def _line(error: Any) -> str:
     # Parts in <>: which form of a value was recognised, as pydantic's tags say it.
     key = ".".join(str(part) for part in error["loc"] if not str(part).startswith("<"))
     message = error["msg"].removeprefix("Value error, ")
+    if error["loc"] and error["loc"][-1] == "[key]":  # of a map
+        key, message = key.removesuffix(".[key]"), "a name has lower-case letters, digits and _, and begins with a letter"
     given = "" if isinstance(error["input"], dict) else f" (given: {error['input']!r})"
     return f"  {key}: {message}{given}" if key else f"  {message}"
 
