@@ -49,17 +49,21 @@ TABLES = {
         measured(**{f"{name}_test_accuracy_{how}": [0.3, 0.5] * 2
                     for name in ("minority", "overall") for how in ("mean", "std", "n")}),
     ),
-    "layer_peeled/balanced": (
+    "layer_peeled/balanced": tuple(
         pd.DataFrame({"dataset": ["digits"], "model": "mlp"} | {
             f"{name}_{how}": 0.01 for how in ("mean", "std", "n") for name in (
                 "train_accuracy", "alignment_distance", "nc1",
                 *(f"{kind}_{of}" for kind in ("equinorm", "equiangularity", "maximal_angle")
-                  for of in ("classifiers", "means")))}),
+                  for of in ("classifiers", "means")))} | {"moment": moments})
+        for moments in (["last"], ["zero_error"])
     ),
     "equi_separation/fig1": law(optimizer="sgd"),
     "equi_separation/linear": law({"initialisation": "he"}, {"initialisation": "default"}, batch_norm=False),
     "equi_separation/epochs": law({"epoch": 0}, {"epoch": 600}),
-    "equi_separation/emergence": law({"epoch": 0}, {"epoch": 600})[1:],
+    "equi_separation/emergence": (
+        law({"epoch": 0}, {"epoch": 600})[1],
+        pd.DataFrame({"moment": ["initial", "zero_error", "tpt", "last"], "epoch_mean": [0, 9.5, None, 600]}),
+    ),
     "equi_separation/learning_rates": law(),
     "equi_separation/width": law(width=20),
     "equi_separation/shape": law(hidden="narrow to wide"),

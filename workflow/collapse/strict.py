@@ -84,7 +84,7 @@ def _line(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"] if not str(part).startswith("<"))
     message = error["msg"].removeprefix("Value error, ")
     if error["loc"] and error["loc"][-1] == "[key]":  # of a map
-        key, message = key.removesuffix(".[key]"), "a name has lower-case letters, digits and _, and begins with a letter"
+        key, message = key.removesuffix(".[key]"), "a name has lower-case letters, digits and _, a letter first"
     given = "" if isinstance(error["input"], dict) else f" (given: {error['input']!r})"
     return f"  {key}: {message}{given}" if key else f"  {message}"
 
