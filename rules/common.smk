@@ -178,19 +178,22 @@ def datasets_of_draws(wildcards):
     ]
 
 
+def rows_of(plan, table):
+    """File of a table that figures and claims read: of measured values the one with a row for each seed or draw."""
+    ending = "_seeds.csv" if table in {*plan.points, *plan.subsets} else ".csv"
+    return f"{RESULTS}/tables/{plan.paper.name}/{table}{ending}"
+
+
 def tables_of_figure(wildcards):
     """Tables of a figure, in the order its script takes them."""
-    tables = PLANS[wildcards.paper].paper.figures[wildcards.figure].tables
-    return [f"{RESULTS}/tables/{wildcards.paper}/{table}.csv" for table in tables]
+    plan = PLANS[wildcards.paper]
+    return [rows_of(plan, table) for table in plan.paper.figures[wildcards.figure].tables]
 
 
 def tables_of_claims(wildcards):
-    """Tables that decide a figure's claims; measured tables with a row for each seed."""
+    """Tables that decide a figure's claims."""
     plan = PLANS[wildcards.paper]
-    by_seed = {*plan.points, *plan.subsets}
-    ending = {table: "_seeds.csv" if table in by_seed else ".csv" for table in plan.scale.tables}
-    tables = plan.claims_spec(wildcards.figure).panel_keys
-    return [f"{RESULTS}/tables/{wildcards.paper}/{table}{ending[table]}" for table in tables]
+    return [rows_of(plan, table) for table in plan.claims_spec(wildcards.figure).panel_keys]
 
 
 def runs_of_paper(wildcards):

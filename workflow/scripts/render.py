@@ -1,6 +1,7 @@
 """Tables -> a figure, drawn by its script under workflow/figures/."""
 
 import argparse
+import inspect
 import json
 import runpy
 from functools import partial
@@ -18,4 +19,5 @@ if __name__ == "__main__":
     args = parser.parse_args()
     script = Path(__file__).parents[1] / "figures" / f"{args.figure}.py"
     draw = runpy.run_path(str(script))["draw"]
-    render(partial(draw, published=args.published) if args.published else draw, args.tables, args.out)
+    takes_published = "published" in inspect.signature(draw).parameters
+    render(partial(draw, published=args.published) if takes_published else draw, args.tables, args.out)

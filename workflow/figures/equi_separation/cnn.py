@@ -14,6 +14,7 @@ def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
         table,
         fit,
         ["model"],
-        lambda run: f"{network_title(run.model)}, {dataset_title(run.dataset)}",
+        lambda run: network_title(run.model),
         rows=["dataset"],
+        row_title=lambda run: dataset_title(run.dataset),
     )

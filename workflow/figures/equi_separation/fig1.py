@@ -12,5 +12,10 @@ TITLES = {name: entry.title for name, entry in OPTIMIZERS.items()} | {"momentum"
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """`table` is fig1.csv, `fit` fig1_fit.csv."""
     return plotting.laws(
-        table, fit, ["layers"], lambda run: f"{TITLES[run.optimizer]}, {run.layers} layers", rows=["optimizer"]
+        table,
+        fit,
+        ["layers"],
+        lambda run: f"{run.layers} layers",
+        rows=["optimizer"],
+        row_title=lambda run: TITLES[run.optimizer],
     )

@@ -8,4 +8,4 @@ from collapse import plotting
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """`table` is imbalance.csv, `fit` imbalance_fit.csv."""
-    return plotting.laws(table, fit, ["layers"], lambda run: f"{run.layers} layers, rate {run.learning_rate:g}")
+    return plotting.laws(table, fit, ["layers"], lambda run: f"{run.layers} layers")

@@ -6,47 +6,45 @@ from typing import Any
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from collapse import plotting
 from collapse.data.entries import dataset_title
 
+D = "separation_fuzziness"
+THEIRS = {"marker": "D", "markersize": 6, "markerfacecolor": "none", "color": "k", "linestyle": ""}
+
 
 def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figure:
-    """`table` is inputs.csv; `published` holds the values of the paper's own draw, by dataset and image size."""
-    runs = zip(table.dataset, table.image_size, strict=True)
-    names = [f"{dataset_title(dataset)}, {size} x {size}" for dataset, size in runs]
-    figure, axes = plt.subplots(figsize=(1.6 * plotting.COLUMN_WIDTH, 1.1 + 0.35 * len(table)))
-    colour, other = plotting.colours()[:2]
-    mean = table.separation_fuzziness_mean
-    reach = [mean - table.separation_fuzziness_low, table.separation_fuzziness_high - mean]
-    axes.errorbar(mean, names, xerr=reach, linestyle="", marker="o", color=colour, label="mean, central 95 % of draws")
-    theirs = [
-        (value["value"], name)
-        for name, row in zip(names, table.to_dict("records"), strict=True)
-        for value in published
-        if all(row[axis] == wanted for axis, wanted in value["where"].items())
-    ]
-    if theirs:
-        axes.scatter(
-            *zip(*theirs, strict=True),
-            marker="D",
-            s=60,
-            facecolors="none",
-            edgecolors=other,
-            zorder=3,
-            label="published",
-        )
-    for name, value in zip(names, mean, strict=True):
-        axes.annotate(f"{value:.3g}", (value, name), (0, 5), textcoords="offset points", ha="center", fontsize="small")
-    axes.set(xlabel=f"separation fuzziness $D_0$  ({plotting.count_note(table, 'separation_fuzziness')} draws)")
-    if mean.max() > 3 * mean.min():
-        axes.set(xscale="log")
-        axes.xaxis.set(
-            major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter=NullFormatter()
-        )
-    else:
-        axes.set(xlim=(0, None))
-    axes.margins(x=0.1, y=0.3)
-    figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
+    """A line for each dataset: its draws, their mean and central 95 %, and the paper's own draw where it is known.
+
+    `table` is inputs.csv, with a row for each draw.
+    """
+    groups = list(table.groupby(["dataset", "image_size"], sort=False))
+    figure, axes = plt.subplots(figsize=(plotting.ONE_COLUMN, 1.1 + 0.38 * len(groups)))
+    ours = plotting.look(0)
+    theirs = []
+    for line, (_, draws) in enumerate(groups):
+        axes.plot(draws[D], [line + 0.2] * len(draws), marker="|", markersize=5, color=ours.colour, alpha=0.5, ls="")
+        axes.plot(draws[D].quantile([0.025, 0.975]), [line] * 2, color="k")
+        axes.plot(draws[D].mean(), line, marker="o", color="k")
+        for value in plotting.published_at(published, D, draws.iloc[0].to_dict()):
+            axes.plot(value["value"], line, **THEIRS)
+            theirs.append(value)
+    names = [f"{dataset_title(dataset)}, {size}\N{MULTIPLICATION SIGN}{size}" for (dataset, size), _ in groups]
+    axes.set_yticks(range(len(groups)), names)
+    axes.set(ylim=(len(groups) - 0.5, -0.5), xlabel="separation fuzziness $D_0$ of the images", xscale="log")
+    axes.margins(x=0.08)
+    axes.xaxis.set(
+        major_locator=LogLocator(subs=(1, 2, 5)), minor_formatter=NullFormatter(),
+        major_formatter=FuncFormatter(lambda value, _: plotting.number(value)),
+    )  # fmt: skip
+    marks = [
+        Line2D([], [], marker="|", color=ours.colour, linestyle="", markersize=5,
+               label=f"one draw ({plotting.count_note(table, D, ['dataset', 'image_size'])})"),
+        Line2D([], [], marker="o", color="k", label="mean and central 95 %"),
+        *([Line2D([], [], label=plotting.published_label(theirs), **THEIRS)] if theirs else []),
+    ]  # fmt: skip
+    plotting.legend(figure, marks)
     return figure

@@ -12,6 +12,6 @@ def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
         table,
         fit,
         ["learning_rate"],
-        lambda run: f"learning rate {run.learning_rate:g}",
+        lambda run: f"learning rate {plotting.number(run.learning_rate)}",
         note=plotting.accuracy,
     )

@@ -8,4 +8,4 @@ from collapse import plotting
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """`table` is shape.csv, `fit` shape_fit.csv."""
-    return plotting.laws(table, fit, ["hidden"], lambda run: f"{run.hidden}, rate {run.learning_rate:g}")
+    return plotting.laws(table, fit, ["hidden"], lambda run: run.hidden)

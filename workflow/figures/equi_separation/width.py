@@ -8,4 +8,4 @@ from collapse import plotting
 
 def draw(table: pd.DataFrame, fit: pd.DataFrame) -> Figure:
     """`table` is width.csv, `fit` width_fit.csv."""
-    return plotting.laws(table, fit, ["width"], lambda run: f"width {run.width}, rate {run.learning_rate:g}")
+    return plotting.laws(table, fit, ["width"], lambda run: f"width {run.width}")

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from collapse import plotting
 
-THRESHOLDS = {"$R_0$, collapse": "o", "$R_1$, minority classifiers vanish": "X"}
+THRESHOLDS = {"r0": ("$R_0$: collapse", "o"), "r1": ("$R_1$: minority classifiers vanish, the curve ends", "X")}
 
 
 def draw(table: pd.DataFrame, thresholds: pd.DataFrame) -> Figure:
@@ -17,31 +17,31 @@ def draw(table: pd.DataFrame, thresholds: pd.DataFrame) -> Figure:
     Beyond R1 the minority classifiers are exactly zero and have no cosine: the curve ends there, and says so.
     `table` is fig3.csv, `thresholds` fig3_thresholds.csv.
     """
-    figure, panels = plotting.panels(table, ["e_h"], height=2.9)
+    figure, panels = plotting.panels(table, ["e_h"])
     limits = thresholds.set_index(["k_major", "e_h"])
+    looks, scale = plotting.looks(table.k_major), plotting.LogScale.of(table.ratio)
     for axes, group in panels:
         e_h, e_w = group.e_h.iloc[0], group.e_w.iloc[0]
-        for (k_major, curve), colour in zip(group.groupby("k_major"), plotting.colours(), strict=False):
-            _curve(axes, curve, limits.loc[(k_major, e_h)], colour)
-        plotting.simplex_line(axes)
-        axes.set(xscale="log", xlabel="imbalance ratio $R$", title=f"$E_H$ = {e_h:g}, $E_W$ = {e_w:g}")
-    panels[0][0].set(ylabel="minority cosine", ylim=(-0.3, 1.15))
-    handles, _ = panels[0][0].get_legend_handles_labels()
-    marks = [Line2D([], [], marker=mark, color="0.3", linestyle="", label=name) for name, mark in THRESHOLDS.items()]
-    figure.legend(handles=[*handles, *marks], loc="outside lower center", ncols=3, frameon=False)
+        for k_major, curve in group.groupby("k_major"):
+            _curve(axes, curve, limits.loc[(k_major, e_h)], looks[k_major])
+        classes = group.assign(num_classes=group.k_major + group.k_minor)
+        simplex = plotting.simplex_line(axes, classes)
+        axes.set_title(f"$E_H$ = {plotting.number(e_h)}, $E_W$ = {plotting.number(e_w)}")
+        scale.draw(axes)
+    plotting.label_outside(figure, "imbalance ratio $R$", "minority cosine")
+    sizes = table.drop_duplicates("k_major").set_index("k_major").k_minor
+    curves = [look.handle(f"$K_A$ = {k}, $K_B$ = {sizes[k]}", marker="") for k, look in looks.items()]
+    marks = [Line2D([], [], marker=mark, color="k", linestyle="", label=name) for name, mark in THRESHOLDS.values()]
+    plotting.legend(figure, [*curves, *simplex, *marks])
     return figure
 
 
-def _curve(axes: Axes, curve: pd.DataFrame, limit: pd.Series, colour: tuple[float, ...]) -> None:
+def _curve(axes: Axes, curve: pd.DataFrame, limit: pd.Series, look: plotting.Look) -> None:
     shown = curve[curve.status != "vanished"]
-    # The curve has a corner at R0, between two ratios of the sweep.
-    ratio, cosine = np.append(shown.ratio, limit.r0), np.append(shown.cos_minor, 1.0)
+    # The curve has a corner at R0, between two ratios of the sweep, and an end at R1.
+    ends = [limit.r0, limit.r1] if len(shown) < len(curve) else [limit.r0]
+    ratio, cosine = np.append(shown.ratio, ends), np.append(shown.cos_minor, [1.0] * len(ends))
     order = np.argsort(ratio)
-    label = f"$K_A$ = {curve.k_major.iloc[0]}, $K_B$ = {curve.k_minor.iloc[0]}"
-    axes.plot(ratio[order], cosine[order], color=colour, label=label)
-    axes.plot(limit.r0, 1, marker="o", markersize=4, color=colour)
-    if len(shown) < len(curve):
-        axes.plot([shown.ratio.max(), limit.r1], [1, 1], color=colour)
-        axes.plot(limit.r1, 1, marker="X", markersize=6, color=colour)
-        where = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center", "fontsize": "small"}
-        axes.annotate("$w_B = 0$ beyond", (limit.r1, 1), color=colour, **where)
+    axes.plot(ratio[order], cosine[order], color=look.colour, linestyle=look.line)
+    for end, (_, mark) in zip(ends, THRESHOLDS.values(), strict=False):
+        axes.plot(end, 1, marker=mark, markersize=5, color=look.colour, zorder=3)

@@ -5,17 +5,21 @@ from matplotlib.figure import Figure
 
 from collapse import plotting
 
+PANEL = ["dataset", "model"]
+
 
 def draw(table: pd.DataFrame) -> Figure:
     """A panel for each network and dataset. `table` is fig4.csv."""
-    figure, panels = plotting.panels(table, ["dataset", "model"])
+    figure, panels = plotting.panels(table, PANEL)
+    series, scale = plotting.looks(table.k_major), plotting.LogScale.of(table.ratio)
+    known = []
     for axes, group in panels:
-        plotting.curves(axes, group, "ratio", "cos_minor", hue="k_major", label=lambda k: f"$K_A$ = {k}")
-        plotting.simplex_line(axes)
-        axes.set(
-            xlabel=f"imbalance ratio $R$  ({plotting.count_note(group, 'cos_minor')})",
-            title=plotting.network_and_dataset(group),
-        )
-    panels[0][0].set(ylabel="minority cosine", ylim=(-0.3, 1.08))
-    panels[0][0].legend(frameon=False)
+        plotting.curves(axes, group, "ratio", "cos_minor", scale, series, hue="k_major")
+        known = plotting.simplex_line(axes, group) or known
+        axes.set_title(plotting.network_and_dataset(group))
+        scale.draw(axes)
+    plotting.label_outside(figure, "imbalance ratio $R$", "minority cosine")
+    count = plotting.count_note(table, "cos_minor", [*PANEL, "k_major", "ratio"])
+    handles = plotting.curve_handles(series, lambda k: f"$K_A$ = {k}")
+    plotting.legend(figure, [*handles, *known], plotting.curve_note(count, aside=len(series) > 1))
     return figure

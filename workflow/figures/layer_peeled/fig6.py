@@ -5,17 +5,21 @@ from matplotlib.figure import Figure
 
 from collapse import plotting
 
+PANEL = ["dataset", "model", "ratio"]
+
 
 def draw(table: pd.DataFrame) -> Figure:
     """A panel for each network and dataset, at its imbalance ratio. `table` is fig6.csv."""
-    figure, panels = plotting.panels(table, ["dataset", "model", "ratio"])
+    figure, panels = plotting.panels(table, PANEL)
+    series, scale = plotting.looks(table.k_major), plotting.LogScale.of(table.oversampling)
+    known = []
     for axes, group in panels:
-        plotting.curves(axes, group, "oversampling", "cos_minor", hue="k_major", label=lambda k: f"$K_A$ = {k}")
-        plotting.simplex_line(axes)
-        axes.set(
-            xlabel=f"oversampling rate $w_r$  ({plotting.count_note(group, 'cos_minor')})",
-            title=f"{plotting.network_and_dataset(group)}, $R$ = {group.ratio.iloc[0]:g}",
-        )
-    panels[0][0].set(ylabel="minority cosine", ylim=(-0.3, 1.08))
-    panels[0][0].legend(frameon=False)
+        plotting.curves(axes, group, "oversampling", "cos_minor", scale, series, hue="k_major")
+        known = plotting.simplex_line(axes, group) or known
+        axes.set_title(f"{plotting.network_and_dataset(group)}, $R$ = {plotting.number(group.ratio.iloc[0])}")
+        scale.draw(axes)
+    plotting.label_outside(figure, "oversampling rate $w_r$", "minority cosine")
+    count = plotting.count_note(table, "cos_minor", [*PANEL, "k_major", "oversampling"])
+    handles = plotting.curve_handles(series, lambda k: f"$K_A$ = {k}")
+    plotting.legend(figure, [*handles, *known], plotting.curve_note(count, aside=len(series) > 1))
     return figure

@@ -1,33 +1,37 @@
 """Table 1, drawn: test accuracy against the oversampling rate w_r, on the minority classes and on all."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from collapse import plotting
 
-MEASURES: dict[str, plotting.Style] = {
-    "minority_test_accuracy": ("-", "o", "minority"),
-    "overall_test_accuracy": ("--", "s", "all classes"),
-}
+MEASURES = {"minority_test_accuracy": "minority", "overall_test_accuracy": "all classes"}
 
 
-def draw(table: pd.DataFrame) -> Figure:
-    """A panel for each network and dataset, a colour for each K_A. `table` is table1.csv.
+def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figure:
+    """A panel for each network, dataset and group of classes, a curve for each K_A. `table` is table1.csv.
 
     The paper prints the best w_r alone, chosen on the test data; here every w_r is shown.
     """
-    figure, panels = plotting.panels(table, ["dataset", "model", "ratio"], height=2.8)
+    both = pd.concat(table.assign(measure=measure, accuracy=table[measure]) for measure in MEASURES)
+    figure, panels = plotting.panels(both, ["dataset", "model", "ratio", "measure"], aside=2)
+    series, scale = plotting.looks(table.k_major), plotting.LogScale.of(table.oversampling)
+    extra = {}
     for axes, group in panels:
-        for column, (line, mark, _) in MEASURES.items():
-            plotting.curves(
-                axes, group, "oversampling", column, "k_major", lambda k: f"$K_A$ = {k}", linestyle=line, marker=mark
-            )
-        axes.set(
-            xlabel=f"oversampling rate $w_r$  ({plotting.count_note(group, 'minority_test_accuracy')})",
-            title=f"{plotting.network_and_dataset(group)}, $R$ = {group.ratio.iloc[0]:g}",
-        )
-    first = panels[0][0]
-    first.set(ylabel="test accuracy", ylim=(-0.03, 1.03))
-    handles = plotting.legend_handles(first, MEASURES.values())
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+        measure = group.measure.iloc[0]
+        plotting.curves(axes, group, "oversampling", "accuracy", scale, series, hue="k_major")
+        for k, part in group.groupby("k_major"):
+            for line in plotting.published_points(axes, part, "oversampling", measure, scale, published, series[k]):
+                extra[line.get_label()] = line
+        extra |= {line.get_label(): line for line in plotting.chance_line(axes, group)}
+        where = f"{plotting.network_and_dataset(group)}, $R$ = {plotting.number(group.ratio.iloc[0])}"
+        axes.set_title(f"{where}: {MEASURES[measure]}")
+        scale.draw(axes)
+    plotting.label_outside(figure, "oversampling rate $w_r$", "test accuracy")
+    count = plotting.count_note(both, "accuracy", ["dataset", "model", "ratio", "measure", "k_major", "oversampling"])
+    handles = plotting.curve_handles(series, lambda k: f"$K_A$ = {k}")
+    plotting.legend(figure, [*handles, *extra.values()], plotting.curve_note(count, aside=len(series) > 1))
     return figure

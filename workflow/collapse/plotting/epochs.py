@@ -1,0 +1,91 @@
+"""Quantities over training: every seed a thin line, their median a thick one, moments of training as vertical lines."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from collapse.plotting.panels import drop_empty, width_of
+from collapse.plotting.style import GREY, PAGE_HEIGHT, Look, look, number
+
+MOMENTS = {"zero training error": (0, (5, 2)), "start of the terminal phase": (0, (1, 1.5))}
+
+
+def over_epochs(axes: Axes, table: pd.DataFrame, column: str, shown: Look | None = None) -> None:
+    """Draw a column of a table with `epoch` and `seed` over the epochs; epoch 0 is the untrained network."""
+    shown = shown or look(0)
+    for _, seed in table.groupby("seed"):
+        seed = seed.sort_values("epoch")
+        axes.plot(seed.epoch, seed[column], color=shown.colour, linestyle=shown.line, linewidth=0.4, alpha=0.8)
+    median = table.groupby("epoch")[column].median().dropna()
+    axes.plot(median.index, median, color=shown.colour, linestyle=shown.line, linewidth=1.5, marker=shown.marker)
+    epoch_axis(axes, table.epoch.max())
+
+
+def epoch_axis(axes: Axes, last: float) -> None:
+    """Epochs on a log scale that has room for 0: linear up to 1."""
+    axes.set_xscale("symlog", linthresh=1, linscale=0.5)
+    decades = [10**power for power in range(6) if 10**power <= last]
+    axes.set_xticks([0, *decades], [number(tick) for tick in (0, *decades)])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(-0.15, last * 1.15)
+
+
+def epoch_panels(
+    table: pd.DataFrame,
+    measures: Mapping[str, str],
+    moments: Mapping[str, Sequence[float]] | None = None,
+    aside: int = 3,
+    logarithmic: Sequence[str] = (),
+) -> tuple[Figure, list[Line2D]]:
+    """A panel for each measure: column of the table -> label of the axis. Returns the entries of a legend, too.
+
+    moments: the names in MOMENTS -> the epoch of each seed, of which the median is drawn; logarithmic: the columns
+    whose axis is.
+    """
+    lines = -(-len(measures) // aside)
+    columns = -(-len(measures) // lines)
+    size = (width_of(columns), min(1.8 * lines + 0.5, PAGE_HEIGHT))
+    figure, panels = plt.subplots(lines, columns, figsize=size, sharex=True, squeeze=False)
+    drop_empty(panels.flat, len(measures))
+    for axes, (column, label) in zip(panels.flat, measures.items(), strict=False):
+        over_epochs(axes, table, column)
+        if column in logarithmic:
+            log_numbers(axes)
+        moment_lines(axes, moments or {})
+        axes.set(ylabel=label)
+    figure.supxlabel("epoch")
+    return figure, [*seed_handles(), *moment_handles(moments or {})]
+
+
+def moment_lines(axes: Axes, moments: Mapping[str, Sequence[float]]) -> None:
+    """Vertical lines at the seeds' median of each moment; seeds that never reached it have no number."""
+    for name, epochs in moments.items():
+        reached = pd.Series(epochs, dtype=float).dropna()
+        if len(reached):
+            axes.axvline(reached.median(), color=GREY, linewidth=0.8, linestyle=MOMENTS[name], zorder=0)
+
+
+def seed_handles(shown: Look | None = None) -> list[Line2D]:
+    """Entries of a legend for the thin lines and the thick one."""
+    colour = shown.colour if shown else look(0).colour
+    return [
+        Line2D([], [], color=colour, linewidth=0.4, label="one seed"),
+        Line2D([], [], color=colour, linewidth=1.5, marker=look(0).marker, label="median of the seeds"),
+    ]
+
+
+def moment_handles(moments: Mapping[str, Sequence[float]]) -> list[Line2D]:
+    """Entries of a legend for the moments."""
+    return [Line2D([], [], color=GREY, linewidth=0.8, linestyle=MOMENTS[name], label=name) for name in moments]
+
+
+def log_numbers(axes: Axes) -> None:
+    """A log axis of y whose ticks are plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
