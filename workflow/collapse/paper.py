@@ -1,5 +1,6 @@
 """A paper, as the rest of the library sees it: its protocol, its tables, figures and claims, the grid of each scale."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,12 +14,36 @@ from collapse.table import Table
 from collapse.training.protocol import Protocol
 
 
+class PublishedValues(ConfigModel):
+    """Values that the paper prints in a figure or a table, which the figure's script may draw beside ours."""
+
+    column: str = Field(description="column of one of the figure's tables")
+    where: dict[str, Any] = Field(default={}, description="axis: value of the rows that they belong to")
+    along: str = Field(description="axis along which values are given")
+    values: tuple[tuple[Any, float], ...] = Field(description="pairs of a value on that axis and the published value")
+    source: str = Field(description="where they stand; begins with unverified when only recalled or read off a figure")
+
+    def points(self) -> list[dict[str, Any]]:
+        """Each value with the place in the table where it belongs."""
+        unverified = self.source.startswith("unverified")
+        return [
+            {
+                "where": self.where | {self.along: math.inf if at == "inf" else at},
+                "column": self.column,
+                "value": value,
+                "unverified": unverified,
+            }
+            for at, value in self.values
+        ]
+
+
 class Figure(ConfigModel):
     """A published figure; workflow/figures/<paper>/<figure>.py draws it from its tables, in this order."""
 
     title: str
     note: str = ""
     tables: tuple[str, ...]
+    published: tuple[PublishedValues, ...] = Field(default=())
 
 
 class Scale(ConfigModel):
@@ -47,6 +72,9 @@ class Paper(ConfigModel):
         for name, figure in self.figures.items():
             for table in figure.tables:
                 check_choice(f"table of figure {name}", table, self.tables)
+            columns = {column for table in figure.tables for column in self.tables[table].value_columns}
+            for values in figure.published:
+                check_choice(f"column in figures.{name}.published", values.column, columns)
         for name, claim in self.claims.items():
             try:
                 self._check_claim(claim)

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Discriminator, Field, NonNegativeInt, Posit
 
 from collapse.claims.language import ClaimEntry, ScaleName
 from collapse.grid import Axes, check_axis, spelled_out, split
-from collapse.paper import Paper
+from collapse.paper import Paper, PublishedValues
 from collapse.strict import NAME, ConfigError, ConfigModel, check_choice, distinct, read_yaml, validate
 from collapse.table import Best, Column, Moment, Prediction, RowsPer, Table
 from collapse.training.protocol import Protocol
@@ -70,6 +70,7 @@ class FigureEntry(ConfigModel):
         description="tables that its script takes, in this order, each followed by its views; a list names tables and "
         "views of the paper, or of a figure above"
     )
+    published: tuple[PublishedValues, ...] = Field(default=(), description="values that the paper prints there")
     claims: dict[Named, ClaimEntry] = Field(default={}, description="claims that it shows, by name")
 
 
@@ -210,7 +211,7 @@ def _figure(name: str, figure: FigureEntry, families: Families, tables: Mapping[
         drawn = [check_choice(f"table in figures.{name}", table, tables) for table in figure.tables]
     else:
         drawn = [table for entry in figure.tables for table in families[entry]]
-    return {"title": figure.title, "note": figure.note, "tables": drawn}
+    return {"title": figure.title, "note": figure.note, "tables": drawn, "published": figure.published}
 
 
 def _claims(file: PaperFile, families: Families, tables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -188,15 +188,21 @@ class Plan:
         )
 
     def published(self, figure: str) -> list[dict[str, Any]]:
-        """The published values that a figure's claims compare with our draws, and where in the table they belong: the
-        figure's script may draw them.
+        """The published values that a figure's script may draw: where in its tables they belong, the column, the value
+        and whether it is unverified. They are the figure's own, and those that its claims compare with our draws.
         """
         claims = (claim for claim in self.paper.claims.values() if claim.figure == figure)
-        return [
-            {"where": claim.where, "column": claim.column, "value": claim.condition.drawn}
+        drawn = [
+            {
+                "where": claim.where,
+                "column": claim.column,
+                "value": claim.condition.drawn,
+                "unverified": claim.published.value.startswith("unverified"),
+            }
             for claim in claims
             if claim.condition.drawn is not None
         ]
+        return drawn + [point for values in self.paper.figures[figure].published for point in values.points()]
 
     def theory(self) -> list[str]:
         """Tables that a solver computes at this scale."""

@@ -25,6 +25,7 @@ from collapse.metrics.entries import METRICS
 from collapse.models.entries import NETWORKS
 from collapse.models.options import NetworkOptions
 from collapse.models.own import OwnBuilder, OwnNetwork
+from collapse.paper import PublishedValues
 from collapse.paper_files import FigureEntry, PaperFile, SameAs, ScaleFile, TableEntry, View
 from collapse.recipe import Labels, Recipe
 from collapse.strict import Choices
@@ -36,7 +37,7 @@ MODELS = {
     model.__name__.removesuffix("Entry").removesuffix("File"): model
     for model in (
         *(Config, PaperFile, Protocol, FigureEntry, TableEntry, View, Column, Best, Prediction, ClaimEntry, Condition),
-        *(Published, ScaleFile, SameAs),
+        *(Published, PublishedValues, ScaleFile, SameAs),
         *(Recipe, Imbalance, Labels, FirstPhase, NetworkOptions, Measuring, Subset),
         *(OwnDataset, OwnImages, OwnNetwork, OwnBuilder),
     )

@@ -10,7 +10,7 @@ from collapse.plotting.curves import (
     published_points,
     theory_curves,
 )
-from collapse.plotting.epochs import epoch_axis, epoch_panels, log_numbers, over_epochs
+from collapse.plotting.epochs import epoch_axis, epoch_panels, over_epochs
 from collapse.plotting.law import accuracy, laws
 from collapse.plotting.panels import (
     chance_line,
@@ -25,7 +25,18 @@ from collapse.plotting.panels import (
     published_label,
     simplex_line,
 )
-from collapse.plotting.style import GREY, ONE_COLUMN, TWO_COLUMNS, Look, house_style, look, looks, number, render
+from collapse.plotting.style import (
+    GREY,
+    ONE_COLUMN,
+    TWO_COLUMNS,
+    Look,
+    house_style,
+    log_numbers,
+    look,
+    looks,
+    number,
+    render,
+)
 
 __all__ = [
     "GREY", "ONE_COLUMN", "TWO_COLUMNS", "LogScale", "Look", "accuracy", "aside_of", "chance_line", "count_note",

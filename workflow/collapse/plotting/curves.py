@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
 from collapse.plotting.panels import published_at, published_label
-from collapse.plotting.style import GREY, Look, look, number
+from collapse.plotting.style import GREY, Look, log_subs, look, number
 
 BREAK = [(-0.5, -1), (0.5, 1)]  # a slanted stroke
 
@@ -32,7 +32,7 @@ class LogScale:
 
     @property
     def at_infinity(self) -> float:
-        """Where infinity is drawn: a fifth of the axis, and at least half a decade, beyond the greatest finite value."""
+        """Where infinity is drawn: a fifth of the axis, at least half a decade, beyond the greatest finite value."""
         return self.high * max((self.high / self.low) ** 0.2, 10**0.5)
 
     def place(self, values: Any, aside: float = 0.0) -> np.ndarray:
@@ -44,8 +44,8 @@ class LogScale:
     def draw(self, axes: Axes) -> None:
         """Set the scale, its ticks and, between the last finite value and infinity, the break."""
         axes.set_xscale("log")
-        few = self.high < 200 * self.low
-        ticks = LogLocator(subs=(1, 2, 5) if few and self.high < 20 * self.low else (1,)).tick_values(self.low, self.high)
+        subs = log_subs(self.low, self.high)
+        ticks = LogLocator(subs=subs).tick_values(self.low, self.high)
         shown = [tick for tick in ticks if 0.99 * self.low <= tick <= 1.01 * self.high]
         labels = [number(tick) for tick in shown]
         if self.infinite:
@@ -92,9 +92,9 @@ def aside_of(value: Any, series: dict[Any, Look]) -> float:
 
 def curve(axes: Axes, part: pd.DataFrame, x: str, y: str, scale: LogScale, shown: Look, aside: float = 0.0) -> None:
     """One of the `curves`."""
-    means = part.dropna(subset=y).groupby(x)[y].mean()
-    finite = means[np.isfinite(means.index)]
-    axes.plot(scale.place(finite.index, aside), finite, color=shown.colour, linestyle=shown.line)
+    means = part.dropna(subset=y).groupby(x, as_index=False).agg({y: "mean"})
+    finite = means.loc[np.isfinite(means[x])]
+    axes.plot(scale.place(finite[x], aside), finite[y], color=shown.colour, linestyle=shown.line)
     axes.plot(scale.place(part[x], aside), part[y], **shown.points())
 
 
@@ -120,9 +120,7 @@ def published_points(
 ) -> list[Line2D]:
     """Draw the published values that belong to rows of the table as large hollow marks of a series; for a legend."""
     found = {
-        (row[x], value["value"]): value
-        for row in table.to_dict("records")
-        for value in published_at(published, y, row)
+        (row[x], value["value"]): value for row in table.to_dict("records") for value in published_at(published, y, row)
     }
     if not found:
         return []

@@ -7,10 +7,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
-from collapse.plotting.panels import drop_empty, width_of
-from collapse.plotting.style import GREY, PAGE_HEIGHT, Look, look, number
+from collapse.plotting.panels import drop_empty, label_outside, width_of
+from collapse.plotting.style import GREY, PAGE_HEIGHT, Look, log_numbers, look, number
 
 MOMENTS = {"zero training error": (0, (5, 2)), "start of the terminal phase": (0, (1, 1.5))}
 
@@ -58,7 +58,7 @@ def epoch_panels(
             log_numbers(axes)
         moment_lines(axes, moments or {})
         axes.set(ylabel=label)
-    figure.supxlabel("epoch")
+    label_outside(figure, "epoch")
     return figure, [*seed_handles(), *moment_handles(moments or {})]
 
 
@@ -82,10 +82,3 @@ def seed_handles(shown: Look | None = None) -> list[Line2D]:
 def moment_handles(moments: Mapping[str, Sequence[float]]) -> list[Line2D]:
     """Entries of a legend for the moments."""
     return [Line2D([], [], color=GREY, linewidth=0.8, linestyle=MOMENTS[name], label=name) for name in moments]
-
-
-def log_numbers(axes: Axes) -> None:
-    """A log axis of y whose ticks are plain numbers."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))

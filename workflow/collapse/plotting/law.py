@@ -10,10 +10,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from collapse.plotting.panels import count_note, legend, published_at
-from collapse.plotting.style import COLOURS, ONE_COLUMN, PAGE_HEIGHT, SMALL, TWO_COLUMNS, Look, number
+from collapse.plotting.panels import count_note, fill, label_outside, legend, published_at
+from collapse.plotting.style import COLOURS, ONE_COLUMN, PAGE_HEIGHT, SMALL, TWO_COLUMNS, Look, log_numbers, number
 
 ASIDE = 6  # panels in a line, at most: narrower ones have no room for rho and r
 TRAIN, EVAL = Look(COLOURS[0], "o", ""), Look(COLOURS[1], "s", "")
@@ -43,21 +43,24 @@ def laws(
     """
     keys = [*rows, *columns]
     lines = arrange(table, rows, columns, row_title)
-    figure, panels = _grid(lines, 3 + (note is not None) + ("chosen_by" in table))
+    figure, panels = _grid(lines, 2 + (note is not None) + ("chosen_by" in table))
     drawn: dict[str, Line2D] = {}
-    count = _common_count(table)
+    counts = [_count(part) for _, parts in lines for part in parts]
+    count, room = max(counts, key=counts.count), 0.95 * figure.get_figwidth() / panels.shape[1]
     for axes, (name, parts) in zip(panels, lines, strict=True):
         axes[0].set(ylabel=name)
         for panel, part in zip(axes, parts, strict=False):
             law = fit.loc[(fit[keys] == part[keys].iloc[0]).all(axis=1)] if keys else fit
             drawn |= law_panel(panel, part, law, published)
-            said = [title(part.iloc[0]), *_remarks(part, law, note), *([] if count else [_count(_chosen(part))])]
+            said = [fill(title(part.iloc[0]), room), *_remarks(part, law, room, note), _count(part).replace(count, "")]
             panel.set_title("\n".join(filter(None, said)), fontsize=SMALL, loc="left", linespacing=1.15)
         for empty in axes[len(parts) :]:
             empty.remove()
-    figure.supxlabel(f"layer $l$  ({count})" if count else "layer $l$")
+    log_numbers(panels[0][0])  # y is common to all panels
+    label_outside(figure, "layer $l$")
     figure.supylabel("separation fuzziness $D$")
-    legend(figure, list(drawn.values()))
+    shown = [drawn[name] for name in ("train", "eval", "fit", "other", "published") if name in drawn]
+    legend(figure, shown, f"a point for each seed ({count})")
     return figure
 
 
@@ -73,11 +76,11 @@ def arrange(table: pd.DataFrame, rows: Sequence[str], columns: Sequence[str], ro
 
 
 def _values(table: pd.DataFrame, axes: Sequence[str]) -> list[tuple]:
-    """Combinations of the axes that a table holds: numbers in order, names as they come."""
+    """Combinations of the axes that a table holds: numbers in order, names and truth values as they come."""
     if not axes:
         return [()]
     found = table.loc[:, list(axes)].drop_duplicates()
-    numeric = [axis for axis in axes if pd.api.types.is_numeric_dtype(found[axis])]
+    numeric = list(found.select_dtypes("number"))
     return list((found.sort_values(numeric, kind="stable") if numeric else found).itertuples(index=False, name=None))
 
 
@@ -89,7 +92,7 @@ def _grid(lines: list[Line], text_lines: int) -> tuple[Figure, np.ndarray]:
     """Axes for the lines of panels; layers are the same down a column only if all its networks are as deep."""
     aside = max(len(parts) for _, parts in lines)
     width = ONE_COLUMN if aside <= 2 else TWO_COLUMNS
-    height = min(0.8 * width / aside, 1.7) + 0.13 * text_lines
+    height = min(0.8 * width / aside, 1.7) + 0.13 * (text_lines + (aside > 5))
     depths = [[part.layer.max() for part in parts] for _, parts in lines]
     same = all(depth == depths[0] for depth in depths)
     size = (width, min(height * len(lines) + 0.6, PAGE_HEIGHT))
@@ -106,13 +109,13 @@ def law_panel(
     shown, law = _chosen(table), _chosen(fit)
     drawn = {}
     for mode, seen, filled, size in (("eval", EVAL, False, 3.2), ("train", TRAIN, True, 2.2)):
-        part = shown[shown.bn_mode == mode]
+        part = shown.loc[shown.bn_mode == mode]
         style = seen.points(filled, markersize=size, markeredgewidth=0.5)
         drawn[mode] = axes.plot(part.layer, part[D], label=f"$D$, batch norms in {mode} mode", **style)[0]
     if other := _other_choice(axes, table):
         drawn["other"] = other
-    train = shown[(shown.bn_mode == "train") & shown[D].notna()]
-    ratio = law[law.bn_mode == "train"].rho.mean()
+    train = shown.loc[(shown.bn_mode == "train") & shown[D].notna()]
+    ratio = law.loc[law.bn_mode == "train"].rho.mean()
     if len(train) and not math.isnan(ratio):
         label = r"fit of $\ln D$ on $l$ in train mode: decay ratio $\rho$, Pearson's $r$"
         drawn["fit"] = fitted_line(axes, train, ratio, label=label, **FIT)
@@ -124,9 +127,6 @@ def law_panel(
 
 
 def _law_axes(axes: Axes, shown: pd.DataFrame, any_value: bool) -> None:
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True) if any_value else NullLocator())
     last = shown.layer.max()
     if last > 0:  # layers without a value keep their place
@@ -145,7 +145,7 @@ def _other_choice(axes: Axes, table: pd.DataFrame) -> Line2D | None:
     ours, theirs = _chosen(table), _chosen(table, "test_accuracy")
     if set(ours.learning_rate) == set(theirs.learning_rate):
         return None
-    part = theirs[theirs.bn_mode == "train"]
+    part = theirs.loc[theirs.bn_mode == "train"]
     return axes.plot(part.layer, part[D], label="train mode, at the rate of the best test accuracy", **OTHER)[0]
 
 
@@ -156,16 +156,19 @@ def fitted_line(axes: Axes, points: pd.DataFrame, ratio: float, **style: Any) ->
     return axes.plot(ends, np.exp(height + (ends - points.layer.mean()) * np.log(ratio)), **style)[0]
 
 
-def _remarks(table: pd.DataFrame, fit: pd.DataFrame, note: Callable[[pd.DataFrame], str] | None) -> list[str]:
+def _remarks(
+    table: pd.DataFrame, fit: pd.DataFrame, room: float, note: Callable[[pd.DataFrame], str] | None
+) -> list[str]:
     """What is said above a panel: the fit, the learning rate that was chosen, layers without D, and the note."""
     shown, law = _chosen(table), _chosen(fit)
-    law = law[law.bn_mode == "train"]
+    law = law.loc[law.bn_mode == "train"]
     said = []
     if law.rho.notna().any():
-        said.append(rf"$\rho$ = {number(law.rho.mean(), '.3f')}, $r$ = {number(law.r.mean(), '.3f')}")
+        both = [rf"$\rho$ = {number(law.rho.mean(), '.3f')}", f"$r$ = {number(law.r.mean(), '.3f')}"]
+        said.append((", " if room > 1.25 else "\n").join(both))
     if "chosen_by" in table:
         said.append(f"rate {number(shown.learning_rate.iloc[0])}")
-    measured = shown[(shown.bn_mode == "train") & shown[D].notna()]
+    measured = shown.loc[(shown.bn_mode == "train") & shown[D].notna()]
     if len(measured) and measured.layer.max() < shown.layer.max():
         said.append(f"no $D$ beyond layer {measured.layer.max():.0f}")
     return [*said, note(law) if note else ""]
@@ -180,12 +183,6 @@ def accuracy(law: pd.DataFrame) -> str:
 
 
 def _count(table: pd.DataFrame) -> str:
-    return count_note(table[table.bn_mode == "train"], D, ["layer"])
-
-
-def _common_count(table: pd.DataFrame) -> str:
-    """The number of seeds behind each point, if it is the same everywhere, else nothing."""
-    keys = [name for name in table if name not in (D, "seed", "status", "reason") and "accuracy" not in str(name)]
-    keys = [key for key in keys if "principal" not in str(key)]
-    note = count_note(table, D, [str(key) for key in keys])
-    return "" if "to" in note else note
+    """The number of seeds behind the points of a panel; layers without D have no point."""
+    shown = _chosen(table).dropna(subset=D)
+    return count_note(shown, D, ["layer", "bn_mode"]) if len(shown) else "$n$ = 0"

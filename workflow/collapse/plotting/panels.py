@@ -1,6 +1,7 @@
 """Panels of a figure, what stands around them, and the lines that a value is compared with."""
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from collapse.data.entries import DATASETS, dataset_title
 from collapse.models.entries import network_title
-from collapse.plotting.style import GREY, ONE_COLUMN, PAGE_HEIGHT, TWO_COLUMNS, number
+from collapse.plotting.style import GREY, ONE_COLUMN, PAGE_HEIGHT, TWO_COLUMNS
 
 SIMPLEX = "simplex, $-1/(K-1)$"
 CHANCE = "guessing, $1/K$"
@@ -55,25 +56,33 @@ def _above(axes: Axes, spec: Any) -> bool:
     return bool(here) and (here.rowspan.start, here.colspan.start) == (spec.rowspan.start - 1, spec.colspan.start)
 
 
-def label_outside(figure: Figure, x: str, y: str) -> None:
-    """Name the axes once for all panels, or at the axes of a figure that has one panel."""
-    if len(figure.axes) == 1:
-        figure.axes[0].set(xlabel=x, ylabel=y)
-    else:
-        figure.supxlabel(x)
+def label_outside(figure: Figure, x: str, y: str = "") -> None:
+    """Name the axes: x at the panels of the last line, y once for all panels."""
+    panels = {axes: spec.rowspan.stop for axes in figure.axes if (spec := axes.get_subplotspec())}
+    for axes, line in panels.items():
+        if line == max(panels.values()):
+            axes.set_xlabel(x)
+    if y and len(panels) == 1:
+        figure.axes[0].set_ylabel(y)
+    elif y:
         figure.supylabel(y)
 
 
-def legend(figure: Figure, handles: Sequence[Any], title: str | None = None) -> None:
+def legend(figure: Figure, handles: Sequence[Any], title: str = "") -> None:
     """A legend below the panels, where it covers nothing, in as many columns as fit the figure's width."""
     for columns in range(min(len(handles), 6), 0, -1):
         shown = figure.legend(
-            handles=handles, loc="outside lower center", ncols=columns, title=title, columnspacing=1.5,
-            handletextpad=0.5, borderpad=0.2,
+            handles=handles, loc="outside lower center", ncols=columns, title=fill(title, figure.get_figwidth()),
+            columnspacing=1.5, handletextpad=0.5, borderpad=0.2,
         )  # fmt: skip
         if columns == 1 or shown.get_window_extent().width < 0.97 * figure.bbox.width:
             return
         shown.remove()
+
+
+def fill(text: str, inches: float) -> str:
+    """Small text in lines of that width."""
+    return textwrap.fill(text, max(8, int(17.5 * inches)), break_long_words=False, break_on_hyphens=False)
 
 
 def network_and_dataset(group: pd.DataFrame) -> str:
@@ -115,9 +124,9 @@ def level_line(axes: Axes, level: float, label: str) -> Line2D:
 
 def count_note(table: pd.DataFrame, column: str, keys: Sequence[str]) -> str:
     """The number n of seeds, or draws, that have a value at each point, in words; `keys` say which point a row is."""
-    counts = table.groupby(list(keys), dropna=False)[column].count()
-    low, high = counts.min(), counts.max()
-    return f"$n$ = {number(low)}" if low == high else f"$n$ = {number(low)} to {number(high)}"
+    counts = list(table.groupby(list(keys), dropna=False)[column].count())
+    low, high = min(counts), max(counts)
+    return f"$n$ = {low}" if low == high else f"$n$ = {low} to {high}"
 
 
 def published_at(published: Sequence[dict[str, Any]], column: str, row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,8 +13,10 @@ matplotlib.use("Agg")
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.typing import LineStyleType
 
 ONE_COLUMN, TWO_COLUMNS, PAGE_HEIGHT = 3.4, 7.0, 9.0  # inches, of a journal's page
@@ -54,13 +56,14 @@ class Look:
 
     def handle(self, label: str, **more: Any) -> Line2D:
         """An entry of a legend: line and marker, unless `more` says otherwise."""
-        return Line2D([], [], **({"color": self.colour, "marker": self.marker, "linestyle": self.line} | more), label=label)
+        style = {"color": self.colour, "marker": self.marker, "linestyle": self.line} | more
+        return Line2D([], [], **style, label=label)
 
 
 # Of these lengths no two repeat together before the 35th series.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES: tuple[LineStyleType, ...] = ("-", "--", "-.", (0, (1, 1)), (0, (4, 1, 1, 1, 1, 1)))
-COLOURS = sns.color_palette("colorblind")
+COLOURS = list(sns.color_palette("colorblind"))
 
 
 def look(i: int) -> Look:
@@ -91,13 +94,26 @@ def house_style() -> Any:
 
 
 def number(value: float, form: str = "g") -> str:
-    """A number as text, with a minus that is no hyphen; powers of ten beyond 10,000 and below 0.001."""
-    if math_power := _power_of_ten(value):
-        return math_power
-    return r"$\infty$" if value == float("inf") else f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
-
-
-def _power_of_ten(value: float) -> str:
+    """A number as text, with a minus that is no hyphen, and powers of ten where it is far from 1."""
+    if value == float("inf"):
+        return r"$\infty$"
+    plain = f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
+    if form != "g" or value == 0 or 1e-3 <= abs(value) < 1e5:
+        return plain
     mantissa, _, exponent = f"{value:.0e}".partition("e")
-    far = value > 0 and exponent and not -3 <= int(exponent) <= 4
-    return rf"$10^{{{int(exponent)}}}$" if far and mantissa == "1" else ""
+    times = "" if mantissa == "1" else rf"{mantissa} \times "
+    return rf"${times}10^{{{int(exponent)}}}$"
+
+
+def log_subs(low: float, high: float) -> tuple[int, ...]:
+    """Which multiples of a power of ten are ticks of a log axis: more of them where it spans few decades."""
+    return (1, 2, 5) if high < 200 * low else (1,)
+
+
+def log_numbers(axes: Axes) -> None:
+    """Make the axis of y, which is drawn, logarithmic, with plain numbers at its ticks."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=log_subs(*axes.get_ylim())))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.yaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=20))
+    axes.yaxis.set_minor_formatter(NullFormatter())

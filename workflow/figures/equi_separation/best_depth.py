@@ -2,7 +2,6 @@
 
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -16,7 +15,7 @@ BEST = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "color": "k",
 
 def draw(fit: pd.DataFrame) -> Figure:
     """`fit` is depth_fit.csv; train mode, the learning rate chosen by held-out accuracy."""
-    shown = fit[(fit.bn_mode == "train") & (fit.chosen_by == "held_out_accuracy")]
+    shown = fit.loc[(fit.bn_mode == "train") & (fit.chosen_by == "held_out_accuracy")]
     series = plotting.looks(shown.dataset, ordered=False)
     figure, panels = plt.subplots(1, len(MEASURES), figsize=(plotting.TWO_COLUMNS, 2.3))
     for axes, (column, label) in zip(panels, MEASURES.items(), strict=True):
@@ -25,7 +24,7 @@ def draw(fit: pd.DataFrame) -> Figure:
             axes.plot(means.index, means, color=series[dataset].colour, linestyle=series[dataset].line)
             axes.plot(part.layers, part[column], **series[dataset].points(filled=False))
             if column == "test_accuracy" and means.notna().any():
-                _mark_best(axes, means)
+                axes.plot([means.idxmax()], [means.max()], **BEST)
         axes.set(xlabel="layers", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     handles = [look.handle(dataset_title(name), markerfacecolor="none") for name, look in series.items()]
@@ -35,9 +34,3 @@ def draw(fit: pd.DataFrame) -> Figure:
         plotting.curve_note(count, aside=False),
     )  # fmt: skip
     return figure
-
-
-def _mark_best(axes: Axes, means: pd.Series) -> None:
-    """A ring at the best mean, and its depth beside the ring."""
-    best = means.idxmax()
-    axes.plot([best], [means.max()], **BEST)

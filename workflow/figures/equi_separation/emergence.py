@@ -17,7 +17,7 @@ def draw(fit: pd.DataFrame) -> Figure:
     lines = []
     for axes, (column, (label, level, name)) in zip(panels, MEASURES.items(), strict=True):
         for mode, look in modes.items():
-            plotting.over_epochs(axes, fit[fit.bn_mode == mode], column, look)
+            plotting.over_epochs(axes, fit.loc[fit.bn_mode == mode], column, look)
         lines.append(plotting.level_line(axes, level, name))
         lines[-1].set_linestyle("-" if column == "r" else "--")
         axes.set(xlabel="epoch", ylabel=label)

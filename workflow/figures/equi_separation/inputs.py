@@ -21,19 +21,18 @@ def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figur
 
     `table` is inputs.csv, with a row for each draw.
     """
-    groups = list(table.groupby(["dataset", "image_size"], sort=False))
+    groups = [group for _, group in table.groupby(["dataset", "image_size"], sort=False)]
     figure, axes = plt.subplots(figsize=(plotting.ONE_COLUMN, 1.1 + 0.38 * len(groups)))
     ours = plotting.look(0)
     theirs = []
-    for line, (_, draws) in enumerate(groups):
+    for line, draws in enumerate(groups):
         axes.plot(draws[D], [line + 0.2] * len(draws), marker="|", markersize=5, color=ours.colour, alpha=0.5, ls="")
         axes.plot(draws[D].quantile([0.025, 0.975]), [line] * 2, color="k")
         axes.plot(draws[D].mean(), line, marker="o", color="k")
         for value in plotting.published_at(published, D, draws.iloc[0].to_dict()):
             axes.plot(value["value"], line, **THEIRS)
             theirs.append(value)
-    names = [f"{dataset_title(dataset)}, {size}\N{MULTIPLICATION SIGN}{size}" for (dataset, size), _ in groups]
-    axes.set_yticks(range(len(groups)), names)
+    axes.set_yticks(range(len(groups)), [_name(draws.iloc[0]) for draws in groups])
     axes.set(ylim=(len(groups) - 0.5, -0.5), xlabel="separation fuzziness $D_0$ of the images", xscale="log")
     axes.margins(x=0.08)
     axes.xaxis.set(
@@ -48,3 +47,7 @@ def draw(table: pd.DataFrame, published: Sequence[dict[str, Any]] = ()) -> Figur
     ]  # fmt: skip
     plotting.legend(figure, marks)
     return figure
+
+
+def _name(draw: pd.Series) -> str:
+    return f"{dataset_title(draw.dataset)}, {draw.image_size}\N{MULTIPLICATION SIGN}{draw.image_size}"

@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame) -> Figure:
     axes.set_ylim(len(MEASURES) - 0.5, -0.5)
     axes.set_xlim(-0.05 * axes.get_xlim()[1], None)
     count = plotting.count_note(table, "alignment_distance", ["dataset", "model"])
-    plotting.label_outside(figure, "distance from collapse (0)", "")
+    plotting.label_outside(figure, "distance from collapse (0)")
     plotting.legend(figure, [look.handle(kind, linestyle="", markerfacecolor="none") for kind, look in KINDS.items()],
                     f"a point for each seed ({count})")  # fmt: skip
     return figure

@@ -20,6 +20,7 @@ def draw(table: pd.DataFrame, thresholds: pd.DataFrame) -> Figure:
     figure, panels = plotting.panels(table, ["e_h"])
     limits = thresholds.set_index(["k_major", "e_h"])
     looks, scale = plotting.looks(table.k_major), plotting.LogScale.of(table.ratio)
+    simplex = []
     for axes, group in panels:
         e_h, e_w = group.e_h.iloc[0], group.e_w.iloc[0]
         for k_major, curve in group.groupby("k_major"):
