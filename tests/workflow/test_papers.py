@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import itertools
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -91,6 +92,8 @@ def mistaken(folder, copy, good, bad):
         ("        key_columns: ", "        moment: [last]\n        rows_per: [epoch]\n        key_columns: ",
          "moment makes the column epoch"),
         ("    title: \"Mino", "    titel: \"Mino", "figures.fig2: unknown key titel"),
+        ("{column: cos_own, where: *large_decay", "{column: cos_owned, where: *large_decay",
+         "unknown column in figures.fig2.published 'cos_owned'"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_the_file_and_the_key(tmp_path, good, bad, message):
@@ -166,6 +169,16 @@ def test_a_mistake_in_a_claim_or_a_table_of_draws_is_found_when_the_paper_is_rea
     with pytest.raises(ConfigError) as error:
         Plan(load_paper(tmp_path / "equi_separation"), "demo", SEEDS)
     assert message in str(error.value)
+
+
+def test_published_values_reach_a_figure_with_their_place_and_whether_they_are_verified():
+    """layer_peeled.md, section 8: Fig 2 as read off; equi_separation.md, section 7: D_0, which a claim compares."""
+    points = Plan(load_paper(PAPER), "paper", SEEDS).published("fig2")
+    assert len(points) == 2 * 2 * 5
+    where = {"dataset": "cifar10", "model": "vgg13", "weight_decay": 5e-4, "ratio": math.inf}
+    assert {"where": where, "column": "cos_minor", "value": 1, "unverified": True} in points
+    inputs = Plan(load_paper(EQUI_SEPARATION), "small", SEEDS).published("inputs")
+    assert [(point["value"], point["unverified"]) for point in inputs] == [(37, False), (21.4, False)]
 
 
 def test_published_learning_rates_of_the_law():

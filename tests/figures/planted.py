@@ -1,0 +1,164 @@
+"""Planted tables of seeds for every figure, and how a test draws one from them."""
+
+import inspect
+import itertools
+import runpy
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+
+from collapse import plotting
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "figures"
+SEEDS = (0, 1, 2)
+RATIOS = [1, 10, 100, np.inf]
+
+
+def of_seeds(rows, spread):
+    """A table with a row for each seed: seed s adds s times its spread to each column of `spread`."""
+    parts = [
+        pd.DataFrame(rows).assign(seed=seed, status="ok", reason="", **{
+            name: np.asarray(rows[name], float) + seed * step for name, step in spread.items()})
+        for seed in SEEDS
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def networks(**columns):
+    """Rows of curves over `columns`' axis: four networks, three K_A."""
+    nets = [("fashion_mnist", "vgg11"), ("cifar10", "vgg13"), ("fashion_mnist", "resnet18"), ("cifar10", "resnet18")]
+    (axis, values), *others = columns.items()
+    cells = list(itertools.product(nets, (3, 5, 7), range(len(values))))
+    table = {"dataset": [c[0][0] for c in cells], "model": [c[0][1] for c in cells], "k_major": [c[1] for c in cells]}
+    table[axis] = [values[c[2]] for c in cells]
+    return table | {name: [given[c[2]] for c in cells] for name, given in others}
+
+
+def law(*variants, deep=4, **common):
+    """Tables of D and of its fit for each variant; the last one's runs diverged, where there are two."""
+    axes = {"dataset": "digits", "model": "mlp", "layers": deep, "learning_rate": 3e-5, "activation": "relu"}
+    axes |= {"batch_norm": True, "status": "ok", "reason": ""} | common
+    table, fit = [], []
+    for i, variant in enumerate(variants or [{}]):
+        failed = i > 0 and i == len(variants) - 1
+        for mode, seed in itertools.product(("eval", "train"), SEEDS):
+            cell = axes | variant | {"bn_mode": mode, "seed": seed} | ({"status": "diverged"} if failed else {})
+            table += [
+                cell
+                | {
+                    "layer": layer,
+                    "separation_fuzziness": None
+                    if failed
+                    else (9 + seed + 10 * (cell["learning_rate"] == 0.3)) / 3**layer,
+                }
+                for layer in range(cell["layers"])
+            ]
+            numbers = {"r": -0.9995, "rho": 1 / 3, "train_accuracy": 1, "test_accuracy": 0.9}
+            fit.append(cell | dict.fromkeys(numbers, np.nan) if failed else cell | numbers)
+    return pd.DataFrame(table), pd.DataFrame(fit)
+
+
+def residual():
+    kinds = [{"block": kind} for kind in ("basic", "bottleneck", "mixed", "basic")][:3]
+    table, fit = law(*kinds, chosen_by="held_out_accuracy")
+    table = table.assign(separation_fuzziness_principal=table.separation_fuzziness)
+    endings = ("_inside", "_principal", "_inside_principal")
+    return table, table, fit.assign(**{f"{name}{end}": fit[name] for name in ("r", "rho") for end in endings})
+
+
+CHOICES = ({"chosen_by": "held_out_accuracy"}, {"chosen_by": "test_accuracy", "learning_rate": 0.3})
+DEPTHS = [
+    {"dataset": dataset, "layers": layers} | choice
+    for dataset, deepest in (("mnist", 12), ("fashion_mnist", 12), ("cifar10", 14))
+    for layers in range(3, deepest)
+    for choice in CHOICES
+]
+COSINES = {"cos_minor": [-0.11, 0.02, 0.98, 1]}
+TABLES = {
+    "layer_peeled/fig2": (
+        of_seeds(
+            networks(ratio=RATIOS, **COSINES, cos_own=[-0.11, 0, 1, None], cos_balanced=[-0.11, 0, 0.2, 1],
+                     weight_decay=[0.005] * 4), {"cos_minor": -0.01},
+        ).query("dataset == 'cifar10' and model == 'vgg13' and k_major == 7").pipe(
+            lambda one: pd.concat([one, one.assign(weight_decay=0.0005)])),
+    ),
+    "layer_peeled/fig3": (
+        pd.DataFrame(
+            {"k_major": [7] * 3 + [3] * 3, "k_minor": [3] * 3 + [7] * 3, "e_h": 5, "e_w": 1, "ratio": [1, 10, 100] * 2,
+             "cos_minor": [-0.1, 1, None, -0.1, 0, 1], "status": ["ok", "collapsed", "vanished", "ok", "ok", "ok"]}
+        ),
+        pd.DataFrame({"k_major": [7, 3], "k_minor": [3, 7], "e_h": 5, "e_w": 1, "r0": [9.0, 80.0],
+                      "r1": [50.0, np.inf]}),
+    ),
+    "layer_peeled/fig4": (of_seeds(networks(ratio=RATIOS, **COSINES), {"cos_minor": -0.01}),),
+    "layer_peeled/fig5": (
+        of_seeds(networks(ratio=RATIOS[:3], minority_test_accuracy=[0.7, 0.3, 0], n_minor=[2] * 3),
+                 {"minority_test_accuracy": 0.1}),
+    ),
+    "layer_peeled/fig6": (
+        of_seeds(networks(oversampling=[1, 10, 1000], cos_minor=[1, 0.5, -0.11], ratio=[1000] * 3),
+                 {"cos_minor": -0.01}),
+    ),
+    "layer_peeled/table1": (
+        of_seeds(networks(oversampling=[1, 10, 1000], minority_test_accuracy=[0, 0.5, 0.4],
+                          overall_test_accuracy=[0.5, 0.7, 0.9], ratio=[1000] * 3), {"minority_test_accuracy": 0.1}),
+    ),
+    "layer_peeled/balanced": (
+        of_seeds(networks(train_accuracy=[1.0], alignment_distance=[0.08], nc1=[0.03], **{
+            f"{kind}_{of}": [0.02] for kind in ("equinorm", "equiangularity", "maximal_angle")
+            for of in ("classifiers", "means")}), {"nc1": 0.001}).query("k_major == 7"),
+    ),
+    "equi_separation/fig1": law(*({"optimizer": name, "layers": layers} for name in ("sgd", "momentum", "adam")
+                                  for layers in (4, 8, 20))),
+    "equi_separation/linear": law({"initialisation": "he"}, {"initialisation": "default"}, batch_norm=False),
+    "equi_separation/epochs": law(*({"epoch": epoch} for epoch in (0, 1, 10, 100, 300, 600)), deep=20),
+    "equi_separation/emergence": law({"epoch": 0}, {"epoch": 10}, {"epoch": 600})[1:],
+    "equi_separation/learning_rates": law(*({"learning_rate": rate} for rate in (1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1))),
+    "equi_separation/width": law({"width": 20}, {"width": 1000}, {"width": 2000}),
+    "equi_separation/shape": law(*({"hidden": name} for name in ("narrow to wide", "wide to narrow", "mixed"))),
+    "equi_separation/cnn": law(*({"model": model} for model in ("alexnet_tiled", "vgg13_tiled"))),
+    "equi_separation/out_of_sample": law({"frozen": False}, {"frozen": True}, deep=20),
+    "equi_separation/best_depth": law(*DEPTHS)[1:],
+    "equi_separation/depth": law(*DEPTHS),
+    "equi_separation/imbalance": law(*CHOICES, {"layers": 8, "chosen_by": "held_out_accuracy"}),
+    "equi_separation/original": law(*({"dataset": dataset, "layers": layers} for dataset in ("fashion_mnist", "cifar10")
+                                      for layers in (4, 8, 20)), chosen_by="held_out_accuracy"),
+    "equi_separation/residual": residual(),
+    "equi_separation/inputs": (
+        pd.DataFrame({"dataset": ["mnist"] * 50 + ["cifar10"] * 50, "image_size": 10, "seed": [*range(50)] * 2,
+                      "separation_fuzziness": [*np.linspace(18, 23, 50), *np.linspace(220, 340, 50)]}),
+    ),
+}  # fmt: skip
+PUBLISHED = {
+    "layer_peeled/fig2": {"column": "cos_minor", "where": {"ratio": np.inf}, "value": 1, "unverified": True},
+    "layer_peeled/table1": {"column": "minority_test_accuracy", "where": {"k_major": 3, "oversampling": 1},
+                            "value": 0.2, "unverified": True},
+    "equi_separation/original": {"column": "rho", "where": {"layers": 8}, "value": 0.5, "unverified": False},
+    "equi_separation/inputs": {"column": "separation_fuzziness", "where": {"dataset": "mnist"}, "value": 21,
+                               "unverified": False},
+}  # fmt: skip
+NAMES = [str(path.relative_to(SCRIPTS).with_suffix("")) for path in SCRIPTS.rglob("*.py")]
+
+
+def script(name):
+    """A figure's draw, given its published values if it takes them."""
+    draw = runpy.run_path(str(SCRIPTS / f"{name}.py"))["draw"]
+    if "published" not in inspect.signature(draw).parameters:
+        return draw
+    return partial(draw, published=[PUBLISHED[name]])
+
+
+def drawn(draw, *tables):
+    """A figure in the house style, laid out."""
+    with plotting.house_style():
+        figure = draw(*tables)
+        figure.draw_without_rendering()
+        plt.close(figure)
+    return figure
+
+
+def data_lines(figure):
+    return [line for axes in figure.axes for line in axes.get_lines() if line.get_transform() == axes.transData]
