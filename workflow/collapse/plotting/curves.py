@@ -78,7 +78,7 @@ def curves(
     """Draw a column of a table of seeds against x: a point for each seed, a line through the means over the seeds.
 
     series: the look of each value of `hue`, or of the one column y where there is no hue. Series stand side by side,
-    1.5 hundredths of the axis apart, so that none covers another; no line leads to infinity.
+    two hundredths of the axis apart, so that none covers another; no line leads to infinity.
     """
     parts = table.groupby(hue) if hue else [(y, table)]
     for value, part in parts:
@@ -87,7 +87,7 @@ def curves(
 
 def aside_of(value: Any, series: dict[Any, Look]) -> float:
     """How far aside a series is drawn (LogScale.place)."""
-    return 1.5 * (list(series).index(value) - (len(series) - 1) / 2)
+    return 2 * (list(series).index(value) - (len(series) - 1) / 2)
 
 
 def curve(axes: Axes, part: pd.DataFrame, x: str, y: str, scale: LogScale, shown: Look, aside: float = 0.0) -> None:
