@@ -69,6 +69,26 @@ def residual():
     return table, table, fit.assign(**{f"{name}{end}": fit[name] for name in ("r", "rho") for end in endings})
 
 
+def balanced():
+    """The baseline, and the same farther from collapse at zero training error."""
+    measures = [f"{kind}_{of}" for kind in ("equinorm", "equiangularity", "maximal_angle")
+                for of in ("classifiers", "means")]  # fmt: skip
+    values = {name: [0.02] for name in measures}
+    table = of_seeds(networks(train_accuracy=[1.0], alignment_distance=[0.08], nc1=[0.03], **values), {"nc1": 0.001})
+    table = table.query("k_major == 7")
+    measures += ["alignment_distance", "nc1"]
+    early = table.assign(moment="zero_error", **{name: 2 * table[name] for name in measures})
+    return table, pd.concat([early, table.assign(moment="last")])
+
+
+def reached():
+    """Epochs at which three seeds reach each moment; one has no terminal phase."""
+    epochs = {"initial": [0] * 3, "zero_error": [40, 50, 70], "tpt": [20, 30, None], "last": [600] * 3}
+    rows = [(mode, moment, seed, epoch) for mode in ("eval", "train")
+            for moment, known in epochs.items() for seed, epoch in enumerate(known)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["bn_mode", "moment", "seed", "epoch"])
+
+
 CHOICES = ({"chosen_by": "held_out_accuracy"}, {"chosen_by": "test_accuracy", "learning_rate": 0.3})
 DEPTHS = [
     {"dataset": dataset, "layers": layers} | choice
@@ -106,16 +126,12 @@ TABLES = {
         of_seeds(networks(oversampling=[1, 10, 1000], minority_test_accuracy=[0, 0.5, 0.4],
                           overall_test_accuracy=[0.5, 0.7, 0.9], ratio=[1000] * 3), {"minority_test_accuracy": 0.1}),
     ),
-    "layer_peeled/balanced": (
-        of_seeds(networks(train_accuracy=[1.0], alignment_distance=[0.08], nc1=[0.03], **{
-            f"{kind}_{of}": [0.02] for kind in ("equinorm", "equiangularity", "maximal_angle")
-            for of in ("classifiers", "means")}), {"nc1": 0.001}).query("k_major == 7"),
-    ),
+    "layer_peeled/balanced": balanced(),
     "equi_separation/fig1": law(*({"optimizer": name, "layers": layers} for name in ("sgd", "momentum", "adam")
                                   for layers in (4, 8, 20))),
     "equi_separation/linear": law({"initialisation": "he"}, {"initialisation": "default"}, batch_norm=False),
     "equi_separation/epochs": law(*({"epoch": epoch} for epoch in (0, 1, 10, 100, 300, 600)), deep=20),
-    "equi_separation/emergence": law({"epoch": 0}, {"epoch": 10}, {"epoch": 600})[1:],
+    "equi_separation/emergence": (law({"epoch": 0}, {"epoch": 10}, {"epoch": 600})[1], reached()),
     "equi_separation/learning_rates": law(*({"learning_rate": rate} for rate in (1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1))),
     "equi_separation/width": law({"width": 20}, {"width": 1000}, {"width": 2000}),
     "equi_separation/shape": law(*({"hidden": name} for name in ("narrow to wide", "wide to narrow", "mixed"))),

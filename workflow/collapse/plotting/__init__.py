@@ -10,7 +10,7 @@ from collapse.plotting.curves import (
     published_points,
     theory_curves,
 )
-from collapse.plotting.epochs import epoch_axis, epoch_panels, over_epochs
+from collapse.plotting.epochs import epoch_axis, epoch_panels, moment_handles, moment_lines, over_epochs
 from collapse.plotting.law import accuracy, laws
 from collapse.plotting.panels import (
     chance_line,
@@ -41,7 +41,8 @@ from collapse.plotting.style import (
 __all__ = [
     "GREY", "ONE_COLUMN", "TWO_COLUMNS", "LogScale", "Look", "accuracy", "aside_of", "chance_line", "count_note",
     "curve", "curve_handles", "curve_note", "curves", "epoch_axis", "epoch_panels", "house_style", "label_outside",
-    "laws", "legend", "level_line", "log_numbers", "look", "looks", "network_and_dataset", "num_classes", "number",
+    "laws", "legend", "level_line", "log_numbers", "look", "looks", "moment_handles",
+    "moment_lines", "network_and_dataset", "num_classes", "number",
     "over_epochs", "panels", "published_at", "published_label", "published_points", "render", "simplex_line",
     "theory_curves",
 ]  # fmt: skip

@@ -16,13 +16,19 @@ MEASURES = {
 KINDS = plotting.looks(list(dict.fromkeys(kind for columns in MEASURES.values() for kind in columns)), ordered=False)
 
 
-def draw(table: pd.DataFrame) -> Figure:
-    """A panel for each network and dataset. `table` is balanced.csv."""
+def draw(table: pd.DataFrame, moments: pd.DataFrame) -> Figure:
+    """A panel for each network and dataset. `table` is balanced.csv; `moments`, balanced_moments.csv, is of runs of the
+    same training that kept the first epoch of zero training error: drawn in grey.
+    """
     figure, panels = plotting.panels(table, ["dataset", "model"])
     for axes, group in panels:
+        here = (moments.dataset == group.dataset.iloc[0]) & (moments.model == group.model.iloc[0])
+        early = moments.loc[here & (moments.moment == "zero_error")]
         for place, columns in enumerate(MEASURES.values()):
             for i, (kind, column) in enumerate(columns.items()):
                 aside = 0.15 * (2 * i - len(columns) + 1)  # so that none covers the other
+                grey = KINDS[kind].points(filled=False, color=plotting.GREY, zorder=1)
+                axes.plot(early[column], [place + aside] * len(early), **grey)
                 axes.plot(group[column], [place + aside] * len(group), **KINDS[kind].points(filled=False))
         axes.axvline(0, color=plotting.GREY, linewidth=0.8, linestyle=(0, (6, 3)), zorder=0)
         axes.set_title(f"{plotting.network_and_dataset(group)}\ntrain accuracy {group.train_accuracy.mean():.3f}")
@@ -32,6 +38,6 @@ def draw(table: pd.DataFrame) -> Figure:
     axes.set_xlim(-0.05 * axes.get_xlim()[1], None)
     count = plotting.count_note(table, "alignment_distance", ["dataset", "model"])
     plotting.label_outside(figure, "distance from collapse (0)")
-    plotting.legend(figure, [look.handle(kind, linestyle="", markerfacecolor="none") for kind, look in KINDS.items()],
-                    f"a point for each seed ({count})")  # fmt: skip
+    handles = [look.handle(kind, linestyle="", markerfacecolor="none") for kind, look in KINDS.items()]
+    plotting.legend(figure, handles, f"a point for each seed ({count}); grey: at zero training error")
     return figure
