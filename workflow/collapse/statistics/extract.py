@@ -15,7 +15,7 @@ from collapse.runs import check_dataset, check_files, read_run
 from collapse.statistics.network import network_statistics
 from collapse.statistics.origin import origin
 from collapse.statistics.recorder import FeatureRecorder, Place
-from collapse.statistics.sweep import Batch, Passes, batched
+from collapse.statistics.sweep import KEPT_BYTES, Batch, Passes, batched
 from collapse.strict import UserError
 from collapse.tensors import write_tensors
 from collapse.training.run import load_checkpoint, load_images, load_true_labels, read_classes
@@ -84,18 +84,27 @@ def checkpoint_statistics(
     num_classes: int,
     measuring: Measuring,
     held_out: Samples | None = None,
+    memory: int = KEPT_BYTES,
 ) -> dict[str, Tensor]:
-    """Statistics of a network on each sample of the train subset once, the held-out samples, and the test split."""
+    """Statistics of a network on each sample of the train subset once, the held-out samples, and the test split.
+
+    memory: bytes of activations that each split, in each mode of the batch norms, may keep between sweeps. Where they
+    fit, as the features alone do but for very large datasets, every sample passes through the network once; else every
+    sweep runs the network again, and the result is the same.
+    """
     chosen = {name: place for name, place in places(network).items() if wanted(name, network, measuring)}
     recorder = FeatureRecorder(network, chosen)
-    in_train_mode = Passes(lambda: forward(recorder, train, TRAIN_MODE_BATCH, train_mode=True))
+
+    def passes(samples: Samples, size: int = BATCH, train_mode: bool = False) -> Passes:
+        return Passes(lambda: forward(recorder, samples, size, train_mode), memory)
+
     return network_statistics(
         head(network),
         num_classes,
-        train=Passes(lambda: forward(recorder, train, BATCH)),
-        test=Passes(lambda: forward(recorder, test, BATCH)),
-        held_out=None if held_out is None else Passes(lambda: forward(recorder, held_out, BATCH)),
-        in_train_mode=in_train_mode if "train" in measuring.bn_modes else None,
+        train=passes(train),
+        test=passes(test),
+        held_out=None if held_out is None else passes(held_out),
+        in_train_mode=passes(train, TRAIN_MODE_BATCH, train_mode=True) if "train" in measuring.bn_modes else None,
         noisy=len(train) > 2,
         components=measuring.principal_components,
     )
