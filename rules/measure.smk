@@ -18,7 +18,8 @@ rule measure:
     params:
         metrics=" ".join(METRIC_ENTRIES),
     shell:
-        "$PY_TORCH -P -m scripts.measure --statistics {input:q} --out {output:q} 2>&1 | tee -i {log:q}"
+        "$PY_TORCH -P -m scripts.measure --statistics {input:q} --out {output:q} "
+        '--keep-checkpoints $ATLAS_KEEP_CHECKPOINTS --results "$ATLAS_RESULTS" 2>&1 | tee -i {log:q}'
 
 
 if CONFIG.bundled:

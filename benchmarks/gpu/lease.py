@@ -223,7 +223,9 @@ def make(run: Run, args: argparse.Namespace, device: str, end: float) -> None:
         until=end,
     ):
         call(
-            "measure", "--statistics", measured / "statistics.safetensors", "--out", measured / "metrics.csv", until=end
+            *("measure", "--statistics", measured / "statistics.safetensors", "--out", measured / "metrics.csv"),
+            *("--results", args.work / "results"),
+            until=end,
         )
 
 

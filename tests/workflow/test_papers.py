@@ -381,6 +381,17 @@ def test_counts_may_be_whatever_the_dataset_holds():
     assert rising.epoch_length() == sum(range(11, 21))
 
 
+def test_every_nth_epoch_and_the_last_are_measured():
+    def epochs(total, every):
+        protocol = PROTOCOL | {"epochs": total}
+        return sorted(recipe(protocol=protocol, measure_every=every, keep_checkpoints="measured").checkpoint_epochs())
+
+    assert epochs(10, 3) == [3, 6, 9, 10]
+    assert epochs(9, 3) == [3, 6, 9]
+    assert epochs(4, 9) == [4]
+    assert "measure_every" not in identity(recipe())
+
+
 def test_unequal_counts_have_the_ratio_that_they_have():
     unequal = recipe(imbalance={"counts": [100] * 9 + [40]})
     assert unequal.class_counts() == (100,) * 9 + (40,)
@@ -463,6 +474,8 @@ def test_latent_classes_double_the_labels():
         ({"protocol": PROTOCOL | {"milestones": ["2/3", "1/3"]}}, "milestones must rise"),
         ({"protocol": PROTOCOL | {"milestones": ["1/3", "1/3"]}}, "milestones must rise"),
         ({"architecture": {"hidden": [30, 50], "width": 40}}, "give hidden or width, not both"),
+        ({"measure_every": 2, "measurements": 3, "keep_checkpoints": "measured"}, "give measurements or measure_every"),
+        ({"measure_every": 2}, "measure_every needs keep_checkpoints: measured"),
         ({"keep_checkpoints": "some"}, "keep_checkpoints: Input should be 'last', 'measured' or 'all'"),
     ],
 )  # fmt: skip

@@ -307,3 +307,39 @@ def test_nothing_to_do_is_seen_before_torch_is_imported(project):
     (blocked / "__init__.py").write_text("raise ImportError('torch was imported')")
     project.run("--forcerun", "train", "extract", "--until", "extract", "--", "fig1")
     assert (trainings(project), statistics(project)) == (before, measured)
+
+
+def test_checkpoints_that_are_not_kept_go_once_all_that_is_asked_is_measured(project):
+    """A second table asks for other layers: with only one of its two measurings done, a run keeps its weights."""
+    for name in ("runs", "demo"):
+        shutil.rmtree(project.folder / "results" / name)
+
+    def add(paper, grid):
+        table = paper["figures"]["fig1"]["tables"]["fig1"]
+        paper["figures"]["fig1"]["tables"]["few"] = table | {"measure": {"measured_layers": "features"}}
+        grid["tables"]["few"] = grid["tables"]["fig1"]
+
+    whole = project.copy(project.folder.with_name("whole"))
+    for made in (project, whole):
+        rewrite(made, add)
+    none = ("--config", "keep_checkpoints=none")
+    run = project.folder / "results/runs" / CELL / "seed-0"
+    project.run("results/demo/tables/one_cell/fig1.csv", *none)
+    assert len(list((run / "checkpoints").iterdir())) == 1
+    project.run("results/demo/tables/one_cell/few.csv", *none)
+    assert not list(project.folder.glob("results/runs/**/epoch-*.safetensors"))
+    assert (run / "run.json").exists()
+    whole.run("results/demo/tables/one_cell/fig1.csv", "results/demo/tables/one_cell/few.csv")
+    for table in ("fig1_seeds.csv", "few_seeds.csv"):
+        files = [made.folder / "results/demo/tables/one_cell" / table for made in (project, whole)]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    assert stages(project, "results/demo/tables/one_cell/few.csv") == {}
+
+    # What was not asked for then can not be had without the training.
+    rewrite(project, lambda paper, grid: grid["tables"]["fig1"][0].update(bn_modes=[["eval"]]))
+    failed = project.snakemake("results/demo/tables/one_cell/fig1.csv")
+    assert failed.returncode != 0
+    assert (
+        "is gone, as with keep_checkpoints: none: new statistics need the training again"
+        in failed.stdout + failed.stderr
+    )

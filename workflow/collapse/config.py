@@ -39,6 +39,11 @@ class Config(ConfigModel):
     save_every: NonNegativeFloat = Field(
         default=30.0, description="seconds between saved states of a training; a killed one goes on from the last"
     )
+    keep_checkpoints: Literal["all", "none"] = Field(
+        default="all",
+        description="none: delete a run's weights once all that any table asks of it is measured; other statistics "
+        "then need the training again",
+    )
     threads: PositiveInt = Field(
         default=1, description="CPU threads of one training job; small networks are fastest with 1"
     )

@@ -85,6 +85,9 @@ class Recipe(ConfigModel):
     protocol: Protocol = Field(description="how the network is trained")
     seeds: Seeds = Field(description="data choice, label noise, initialisation, order")
     measurements: PositiveInt = Field(default=1, description="log-spaced epochs that are measured; 1: the last alone")
+    measure_every: PositiveInt | None = Field(
+        default=None, description="instead of measurements: the epochs n, 2n, 3n, ..., and the last, are measured"
+    )
     measure_initial: bool = Field(default=False, description="measure the untrained network too, as epoch 0")
     keep_checkpoints: Literal["last", "measured", "all"] = Field(
         default="last", description="measured: those epochs, and the first of zero training error; all: every epoch"
@@ -136,6 +139,14 @@ class Recipe(ConfigModel):
         if self.fit_by == "pad" and self.image_size < spec.image_size:
             raise ValueError(f"fit_by pad makes no smaller images: {self.dataset} has a side of {spec.image_size}")
         self.imbalance.check(self.dataset, self.train_counts())
+        return self
+
+    @model_validator(mode="after")
+    def _one_rhythm(self) -> "Recipe":
+        if self.measure_every and self.measurements > 1:
+            raise ValueError("give measurements or measure_every, not both")
+        if self.measure_every and self.keep_checkpoints != "measured":
+            raise ValueError("measure_every needs keep_checkpoints: measured")
         return self
 
     @model_validator(mode="after")
@@ -209,9 +220,11 @@ class Recipe(ConfigModel):
 
     def checkpoint_epochs(self) -> set[int]:
         """Epochs, counted from 1, whose weights are kept and measured; 0 is the untrained network."""
-        epochs = self.protocol.total_epochs
+        epochs, initial = self.protocol.total_epochs, [0] if self.measure_initial else []
+        if self.keep_checkpoints == "measured" and self.measure_every:
+            return {*range(self.measure_every, epochs, self.measure_every), epochs, *initial}
         counts = {"last": 1, "measured": self.measurements, "all": epochs}
-        return {*measured_epochs(epochs, counts[self.keep_checkpoints]), *([0] if self.measure_initial else [])}
+        return {*measured_epochs(epochs, counts[self.keep_checkpoints]), *initial}
 
     def current_versions(self) -> dict[str, int]:
         """Versions above 1 of the code that would train this recipe now, by what they are of."""

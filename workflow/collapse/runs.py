@@ -12,6 +12,7 @@ Snakemake knows run.json, statistics.safetensors and metrics.csv alone. It delet
 so until the job's stage is known to have ended well, state/ holds a second name (a hard link) of these files.
 """
 
+import csv
 import json
 import os
 import shutil
@@ -127,6 +128,21 @@ def finished(folder: Path, recipe: Recipe, dataset: Path) -> bool:
         raise WrongRun(f"{folder} holds the run of another recipe: delete it, and run again")
     check_dataset(folder, run, dataset)
     return True
+
+
+def measurings_asked(folder: Path, results: Path) -> set[str]:
+    """Names of the measurings that the plans in the folder of results, of whatever scale, ask of a run."""
+    place, asked = folder.relative_to(results / "runs").as_posix(), set()
+    for path in results.glob("*/plans/*/*.csv"):
+        with path.open(newline="") as file:
+            asked |= {line["measuring"] for line in csv.DictReader(file) if line["folder"] == place}
+    return asked
+
+
+def drop_checkpoints(folder: Path, results: Path) -> None:
+    """Delete a run's checkpoints once every measuring that a plan asks of it has its metrics.csv."""
+    if all((folder / name / "metrics.csv").exists() for name in measurings_asked(folder, results)):
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
 def resume_key(recipe: Recipe, dataset_sha256: str) -> str:

@@ -233,6 +233,11 @@ def _save_checkpoint(network: torch.nn.Module, folder: Path, epoch: int) -> None
 def load_checkpoint(folder: Path, recipe: Recipe, entry: dict[str, str]) -> Network:
     """The network of one checkpoint entry of run.json, on the CPU; raises DamagedFile."""
     path = folder / "checkpoints" / entry["file"]
+    if not path.exists():
+        raise DamagedFile(
+            f"{path} is gone, as with keep_checkpoints: none: new statistics need the training again. Delete {folder}, "
+            f"and run again"
+        )
     if not undamaged(folder, entry):
         raise DamagedFile(f"{path} is not the checkpoint that run.json describes: delete {folder}, and run again")
     network = network_of(recipe)
