@@ -11,7 +11,6 @@ from collapse.metrics import answers, duality, geometry, memorization, orthogona
 from collapse.metrics.groups import class_groups, group_name
 from collapse.metrics.layers import decay, two_segment_error
 from collapse.metrics.undefined import Undefined
-from collapse.theory.deep_linear import spectrum, survival_threshold
 
 EXACT = 1e-12
 
@@ -221,35 +220,6 @@ def test_memorization_in_each_unit():
     assert memorization.relative_memorization(distance, count, means) == pytest.approx(1, abs=EXACT)
     assert memorization.memorized_fraction(distance, count, means, 100) == pytest.approx(0.02, abs=EXACT)
     assert memorization.corruption_bias(np.array([0.5, 1.0]), count) == pytest.approx(0.75, abs=EXACT)
-
-
-@pytest.mark.parametrize(
-    ("counts", "layers", "expected"),
-    [
-        ([100] * 4, 1, [9.8]),
-        ([100] * 4, 3, [31.3223]),
-        ([200, 100, 50], 1, [13.9421, 9.8, 6.8711]),
-        ([200, 100, 50], 3, [52.8827, 31.3223, 18.5022]),
-    ],
-)
-def test_the_optimum_of_a_deep_linear_head_is_as_derived(counts, layers, expected):
-    """deep_linear.md, section 7: N = 400, both decays 5e-4."""
-    missing = 400 - sum(counts)
-    p = spectrum(np.array([*counts, *([missing] if missing else [])]), 5e-4, 5e-4, layers)
-    np.testing.assert_allclose(p[: len(expected)], expected, atol=5.1e-5)
-
-
-def test_one_linear_layer_has_the_closed_form():
-    """p = sqrt(n lambda_H / lambda_W) - N lambda_H, zero where N^2 lambda_W lambda_H >= n."""
-    counts = np.array([300, 60, 5])
-    p = spectrum(counts, 2e-4, 3e-4, 1)
-    closed = np.sqrt(counts * 3e-4 / 2e-4) - 365 * 3e-4
-    np.testing.assert_allclose(p, np.where(counts <= 365**2 * 6e-8, 0, closed), rtol=1e-10)
-    assert spectrum(counts, 0.01, 0.01, 1)[2] == 0
-    assert survival_threshold(1) == 1
-    assert survival_threshold(3) == pytest.approx(0.5291, abs=5e-5)
-    with pytest.raises(ValueError, match="have to be positive"):
-        spectrum(counts, 0.0, 0.01, 1)
 
 
 def test_the_general_orthogonal_frame_is_at_its_optimum_and_an_orthogonal_frame_is_not():

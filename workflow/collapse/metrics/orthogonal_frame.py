@@ -1,7 +1,7 @@
 """Distances from the general orthogonal frame, to which a deep linear head of imbalanced data converges.
 
 product: P (K, d), the product of the head's weights; means: H^T (K, d), class means as they are; p (K,): eigenvalues of
-P P^T at the optimum (collapse.theory.deep_linear.spectrum); shift: N lambda_H. No bias. Dang et al. 2023 (code).
+P P^T at the optimum (collapse.theory.deep_linear.optimum); shift: N lambda_H. No bias. Dang et al. 2023 (code).
 """
 
 import numpy as np

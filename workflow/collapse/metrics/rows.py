@@ -176,7 +176,7 @@ def optimum_rows(found: Statistics, product: np.ndarray, recipe: Recipe, at: At)
     samples = count * min(1.0, protocol.batch_size / count.sum())
     for metrics, scale in ((entries.OPTIMUM, factor(num_classes)), (entries.OPTIMUM_AS_CODED, 1.0)):
         decays = protocol.weight_decay * scale, protocol.feature_decay * scale
-        p, shift = deep_linear.spectrum(samples, *decays, layers), samples.sum() * decays[1]
+        p, shift = deep_linear.optimum(samples, *decays, layers).p, samples.sum() * decays[1]
         yield from at.rows(metrics, {"weights": product, "means": found["mean"], "p": p, "shift": shift})
 
 
