@@ -333,7 +333,9 @@ def test_programme_checks_its_arguments():
         programme(5, 5, 5, 1).solve(0.5)
 
 
-@pytest.mark.parametrize(("module", "needed"), [("layer_peeled", set()), ("deep_linear", {"scipy"})])
+@pytest.mark.parametrize(
+    ("module", "needed"), [("layer_peeled", set()), ("deep_linear", set()), ("cross_entropy_frames", {"scipy"})]
+)
 def test_theory_needs_numpy_and_scipy_alone(module, needed):
     absent = {"cvxpy", "scipy", "pandas", "pydantic", "torch"} - needed
     code = f"import sys, collapse.theory.{module}; assert not {absent} & {{*sys.modules}}"
