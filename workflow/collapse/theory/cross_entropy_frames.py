@@ -79,13 +79,13 @@ def cross_polytope_frame(num_classes: int) -> Floats:
 def low_rank_frames(num_classes: int) -> dict[int, Floats]:
     """The rivals of the simplex frame by rank r < K - 1: every orthogonal sum of equal regular polygons of K classes.
 
-    Rank K/2: the cross-polytope, K even. Rank 2K/q: K/q polygons of q classes, q >= 3 dividing K; q = 4 is the
+    Rank K/2: the cross-polytope, K even. Rank 2K/q: K/q polygons of q classes, q >= 3 dividing K; squares are the
     cross-polytope. Rank 2 is thus one polygon, rank 4 of K = 10 two pentagons. ValueError if K < 2.
     """
     _check_classes(num_classes, 2, "a frame")
-    corners = [q for q in range(3, num_classes + 1) if num_classes % q == 0 and q != 4]
+    corners = [q for q in range(3, num_classes + 1) if num_classes % q == 0]
     frames = {2 * num_classes // q: orthogonal_sum(polygon_frame(q), num_classes // q) for q in corners}
-    if num_classes % 2 == 0:
+    if num_classes % 2 == 0:  # in place of squares, which are the same
         frames[num_classes // 2] = cross_polytope_frame(num_classes)
     return {rank: frames[rank] for rank in sorted(frames) if rank < num_classes - 1}
 
