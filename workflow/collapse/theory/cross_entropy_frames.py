@@ -2,19 +2,19 @@
 
     f = 1/N sum_i CE(W_M ... W_1 h_i, y_i) + sum_m lambda_m/2 ||W_m||^2 + lambda_H/2 ||H||^2
 
-K balanced classes of n samples, N = K n, no bias (every frame here is centred: a free bias has its optimum at 0). CE is
-convex in h, so a class has one logit vector; they are the columns of Z (K, K). Over all factors of Z the least decay is
-that of balanced ones (derived: the product has the singular values sqrt(n) sigma(Z), and the inequality of arithmetic
-and geometric means holds for each):
+K balanced classes of n samples, N = K n, no bias (every frame here is centred: a free bias has its optimum at 0), and
+widths that allow the rank. CE is convex in h, so a class has one logit vector; they are the columns of Z (K, K). Over
+all factors of Z the least decay is that of balanced ones (derived: the product has the singular values
+sqrt(n) sigma(Z), and the inequality of arithmetic and geometric means holds for each):
 
     f(Z) = 1/K sum_k (logsumexp(z_k) - z_kk) + (M+1)/2 (n lambda_H lambda_1 ... lambda_M)^(1/(M+1)) sum sigma^(2/(M+1))
 
 Dang et al. 2023 state that the simplex frame (ETF) is the global minimum for every M. From M = 2 on the exponent is
 below 1 and favours a low rank: other frames have a lower f, first with many classes (derived; in agreement with arXiv
-2410.23169). Here Z = scale * frame, and a frame is the Gram matrix of K unit vectors, class k at vector
-k. Permutations that keep the frame can swap any two classes; so the matrices that they keep are symmetric and commute.
-The gradient of CE is one of them and a scalar on the frame's range, an irreducible space: at its best scale a frame is
-a critical point of f in all weights and features. That is no proof of a minimum, neither local nor global.
+2410.23169). Here Z = scale * frame, and a frame is the Gram matrix of K unit vectors, class k at vector k. Permutations
+that keep the frame can swap any two classes; so the matrices that they keep are symmetric and commute. The gradient of
+CE is one of them and a scalar on the frame's range, an irreducible space: at its best scale a frame is a critical point
+of f in all weights and features. That is no proof of a minimum, neither local nor global.
 """
 
 import math
@@ -80,7 +80,9 @@ def low_rank_frames(num_classes: int) -> dict[int, Floats]:
     """The rivals of the simplex frame by rank r < K - 1: every orthogonal sum of equal regular polygons of K classes.
 
     Rank K/2: the cross-polytope, K even. Rank 2K/q: K/q polygons of q classes, q >= 3 dividing K; squares are the
-    cross-polytope. Rank 2 is thus one polygon, rank 4 of K = 10 two pentagons. ValueError if K < 2.
+    cross-polytope up to the order of classes. Rank 2 is thus one polygon, rank 4 of K = 10 two pentagons. They need not
+    be the best of their rank: at K = 10, n = 100, M = 3, decays 5e-4, descents end at .0632 (measured), rank 4, and the
+    pentagons are at .0646. ValueError if K < 2.
     """
     _check_classes(num_classes, 2, "a frame")
     corners = [q for q in range(3, num_classes + 1) if num_classes % q == 0]
