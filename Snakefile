@@ -18,6 +18,7 @@ report: "workflow/report/workflow.rst"
 
 include: "rules/setup.smk"
 include: "rules/common.smk"
+include: "rules/jobs.smk"
 include: "rules/targets.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
