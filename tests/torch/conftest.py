@@ -7,8 +7,9 @@ from collapse.recipe import Recipe, Seeds
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _the_same_alone_and_after_others():
     torch.set_num_threads(1)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

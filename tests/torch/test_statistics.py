@@ -18,7 +18,15 @@ from collapse.statistics.classes import Moments, Scatter, Subspace, class_statis
 from collapse.statistics.principal import principal_scores, principal_statistics
 from collapse.statistics.sweep import Batch
 
-GENERATOR = torch.Generator().manual_seed(0)
+GENERATOR = torch.Generator()
+
+
+@pytest.fixture(autouse=True)
+def _same_samples():
+    """Whichever tests ran before."""
+    GENERATOR.manual_seed(0)
+
+
 WORKFLOW = str(Path(__file__).parents[2] / "workflow")
 
 
