@@ -11,15 +11,15 @@ rule extract:
     log:
         bundle_log("extract", MEASURED_CELL),
     group:
-        asked("measuring_group")
+        group("measuring_group")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads
     resources:
+        **IN_TURN,
         runtime=limit("extraction_minutes", STATISTICS),
         mem_mb=asked("memory_mb", retried=True),
         gpu=asked("gpus"),
-        in_turn=1,
     params:
         measuring=lambda wildcards: MEASURINGS[wildcards.measuring].identity(),
     shell:

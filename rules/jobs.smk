@@ -6,6 +6,11 @@ import inspect
 from collapse.identity import identity
 from collapse.resources import JobResources
 
+# A cluster's profile that puts jobs in groups says, by the resource in_turn, how many of a group run at once. Elsewhere
+# groups would do nothing but make planning slower.
+GROUPED = "in_turn" in workflow.resource_settings.resources
+IN_TURN = {"in_turn": 1} if GROUPED else {}
+
 
 def bundle(path):
     """Outputs of one job for all seeds of the configuration, if seeds are bundled, else for one.
@@ -57,8 +62,9 @@ def asked(name, retried=False):
 
 def of_job(path, wildcards):
     """The path for each seed of a job that makes runs, one or a bundle."""
-    seeds = [wildcards.seed] if hasattr(wildcards, "seed") else CONFIG.seeds
-    return [*dict.fromkeys(path.format(**{**dict(wildcards.items()), "seed": seed}) for seed in seeds)]
+    known = vars(wildcards)
+    seeds = [known["seed"]] if "seed" in known else CONFIG.seeds
+    return [*dict.fromkeys(path.format_map({**known, "seed": seed}) for seed in seeds)]
 
 
 def unless_made(output, *paths):
@@ -74,6 +80,11 @@ def unless_made(output, *paths):
         return [ancient(path) for path in found] if made else found
 
     return quick(inputs)
+
+
+def group(name):
+    """The group that a cluster's job joins, by the field `name` of JobResources; None where there are no groups."""
+    return asked(name) if GROUPED else None
 
 
 def limit(name, output):

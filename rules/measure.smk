@@ -9,12 +9,12 @@ rule measure:
     log:
         bundle_log("measure", MEASURED_CELL),
     group:
-        asked("measuring_group")
+        group("measuring_group")
     conda:
         "../envs/torch.yaml"
     resources:
+        **IN_TURN,
         runtime=5,
-        in_turn=1,
     params:
         metrics=" ".join(METRIC_ENTRIES),
     shell:

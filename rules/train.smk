@@ -11,15 +11,15 @@ rule train:
     log:
         bundle_log("train"),
     group:
-        asked("training_group")
+        group("training_group")
     conda:
         "../envs/torch.yaml"
     threads: CONFIG.threads * CONFIG.gpus_per_job
     resources:
+        **IN_TURN,
         runtime=limit("training_minutes", TRAINED),
         mem_mb=asked("memory_mb", retried=True),
         gpu=asked("gpus"),
-        in_turn=1,
     params:
         recipe=lambda wildcards: cell_of(wildcards)[0],
     shell:
