@@ -52,7 +52,8 @@ def explain_target(wildcards):
         for paper in PAPERS
         for name, scale in paper.scales.items()
         for figure, entry in paper.figures.items()
-        if target in (figure, f"{paper.name}_{figure}") and set(entry.tables) <= set(scale.tables)
+        if target in (f"{paper.name}_{figure}", figure if paper.name == CONFIG.paper else None)
+        and set(entry.tables) <= set(scale.tables)
     ]
     if elsewhere:
         raise WorkflowError(f"{target} is not drawn at scale {CONFIG.scale}, only at {', '.join(elsewhere)}")

@@ -1,9 +1,12 @@
 from pkgutil import resolve_name
 
 import numpy as np
+import pytest
 
+from collapse.theory.deep_linear import decay_level, optimum
 from collapse.theory.entries import PREDICTIONS, SOLVERS
-from collapse.theory.solvers import RATIOS, layer_peeled_sweep, layer_peeled_thresholds
+from collapse.theory.solvers import RATIOS, deep_linear_threshold, layer_peeled_sweep, layer_peeled_thresholds
+from collapse.theory.thresholds import decay_at_level, existence_limit, survival_threshold
 
 SETTINGS = [{"k_major": 7, "k_minor": 3, "e_h": 5, "e_w": 1}, {"k_major": 5, "k_minor": 5, "e_h": 2.5, "e_w": 2}]
 
@@ -27,3 +30,26 @@ def test_the_thresholds_frame_the_sweep():
     # Only the product of the energies matters: the second setting is E = 5 again.
     np.testing.assert_allclose(table.r0[1], 12.19245, rtol=1e-6)
     assert np.isinf(table.r1[1])
+
+
+@pytest.mark.parametrize("layers", [1, 3, 6])
+def test_the_smallest_class_survives_below_the_threshold_alone(layers):
+    """Against the optimum of the whole head, at the decays of some levels."""
+    counts = (200, 100, 50, 10)
+    table = deep_linear_threshold([{"counts": counts, "linear_layers": layers}]).set_index("level")
+    for level in (0.2, 0.7, 0.99, 1.01, 1.5):
+        decay = decay_at_level(level, counts, layers)
+        assert decay_level(10, 360, decay, decay, layers) == pytest.approx(level * survival_threshold(layers))
+        found = optimum(counts, decay, decay, layers).p[-1]
+        assert table.p_min_optimum[level] == pytest.approx(found, rel=1e-12)
+        assert (found > 0) == (level < 1)
+    # The local optimum goes on to the level at which it ceases to exist; one layer has none beyond its threshold.
+    last, limit = table.p_min_local.last_valid_index(), existence_limit(layers) / survival_threshold(layers)
+    assert last == pytest.approx(min(limit, table.index.max()), abs=0.011)
+
+
+def test_a_level_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="have to be positive"):
+        decay_at_level(0, (1, 2), 3)
+    with pytest.raises(ValueError, match="have to be positive"):
+        decay_at_level(1, (), 3)

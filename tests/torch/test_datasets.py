@@ -31,7 +31,7 @@ def test_digits_constants_standardise_the_train_split(tmp_path):
     assert abs(pixels.std() - 1) < 0.01
 
 
-@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "cifar10"])
+@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "cifar10", "emnist_letters"])
 def test_an_absent_dataset_is_one_clear_error(dataset, tmp_path):
     with pytest.raises(DatasetUnavailable, match=r"data_root in config/config\.yaml") as error:
         load(dataset, tmp_path, download=False)
@@ -54,6 +54,35 @@ def test_idx_files_are_read_as_they_are_defined():
     parsed, labels = _parse_idx(images, struct.pack(">II", 2049, 2) + bytes([7, 1]))
     assert np.array_equal(parsed, pixels.reshape(2, 1, 3, 4))
     assert labels.tolist() == [7, 1]
+
+
+def idx_file(numbers):
+    """An IDX file of bytes (n,) or (n, rows, columns)."""
+    header = struct.pack(f">I{numbers.ndim}I", 2048 + numbers.ndim, *numbers.shape)
+    return header + numbers.astype(np.uint8).tobytes()
+
+
+def test_emnist_letters_are_read_in_the_layout_of_torchvision(tmp_path):
+    raw = tmp_path / "EMNIST" / "raw"
+    raw.mkdir(parents=True)
+    pixels = np.arange(3 * 28 * 28).reshape(3, 28, 28) % 256
+    for split, letters in {"train": [1, 26, 2], "test": [3, 1, 1]}.items():
+        (raw / f"emnist-letters-{split}-images-idx3-ubyte").write_bytes(idx_file(pixels))
+        (raw / f"emnist-letters-{split}-labels-idx1-ubyte").write_bytes(idx_file(np.array(letters)))
+    splits = load("emnist_letters", tmp_path, download=False)
+    images, labels = splits["train"]
+    assert images.dtype == np.uint8
+    assert np.array_equal(images, pixels[:, None])
+    assert labels.tolist() == [0, 25, 1]
+    assert splits["test"][1].tolist() == [2, 0, 0]
+
+
+def test_a_cut_off_file_of_emnist_is_one_clear_error(tmp_path):
+    test_emnist_letters_are_read_in_the_layout_of_torchvision(tmp_path)
+    path = tmp_path / "EMNIST" / "raw" / "emnist-letters-train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DatasetUnavailable, match="EMNIST"):
+        load("emnist_letters", tmp_path, download=False)
 
 
 def test_a_prepared_dataset_round_trips_and_a_changed_one_is_refused(tmp_path):

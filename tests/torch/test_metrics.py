@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collapse.metrics import answers, duality, geometry, memorization, orthogonal_frame, variability
+from collapse.metrics import answers, duality, geometry, linear_head, memorization, orthogonal_frame, variability
 from collapse.metrics.groups import class_groups, group_name
 from collapse.metrics.layers import decay, two_segment_error
 from collapse.metrics.undefined import Undefined
+from collapse.theory.deep_linear import optimum
 
 EXACT = 1e-12
 
@@ -22,6 +23,12 @@ def rotation(d, seed=0):
 def simplex(k, d):
     """Simplex equiangular tight frame: k unit vectors in d >= k dimensions, in a random orientation."""
     return (np.eye(k) - 1 / k) * math.sqrt(k / (k - 1)) @ rotation(d)[:k]
+
+
+def optimal_frame(counts, decay, layers=1):
+    """Where a head without a bias is optimal, with the same decay of weights and features."""
+    found = optimum(counts, decay, decay, layers)
+    return orthogonal_frame.Frame.of(found, sum(counts) * decay, bias=False)
 
 
 @pytest.mark.parametrize("k", [2, 3, 10, 100])
@@ -175,7 +182,11 @@ def test_duality_is_invariant_to_a_common_rotation_class_order_and_scale(seed, s
         (memorization.class_distance, [np.ones((2, 3))], "all class means coincide"),
         (decay, [[1.0, 0.5]], "fewer than 3 layers"),
         (decay, [[1.0, 0.5, np.nan]], "a layer's separation is undefined"),
-        (orthogonal_frame.gof_nc2_w, [np.eye(2), np.zeros(2)], "every class is collapsed at the optimum"),
+        (orthogonal_frame.gof_nc2_w, [np.eye(2), optimal_frame([1, 1], 9.0)], "every class is collapsed"),
+        (linear_head.rank_order, [np.eye(2), np.array([5, 5])], "every class has as many samples"),
+        (linear_head.rank_order, [np.eye(2), np.array([5, 6])], "all norms are the same"),
+        (linear_head.balancedness, [np.zeros(0)], "a head of one layer"),
+        (linear_head.rank, [np.zeros((2, 3))], "every vector is zero"),
     ],
 )  # fmt: skip
 def test_what_has_no_value_says_why(metric, arguments, reason):
@@ -223,16 +234,46 @@ def test_memorization_in_each_unit():
 
 
 def test_the_general_orthogonal_frame_is_at_its_optimum_and_an_orthogonal_frame_is_not():
-    p, shift, turn = np.array([52.9, 31.3, 18.5]), 0.2, rotation(6)[:3]
+    target = optimal_frame([200, 100, 50], 5e-4)
+    p, shift, turn = target.p, target.shift, rotation(6)[:3]
     product, means = np.sqrt(p)[:, None] * turn, (np.sqrt(p) / (p + shift))[:, None] * turn
     zeros = (
-        orthogonal_frame.gof_nc2_w(product, p), orthogonal_frame.gof_nc2_h(means, p, shift),
-        orthogonal_frame.gof_nc3(product, means, p, shift), orthogonal_frame.gof_alignment(product, means, p, shift),
-        orthogonal_frame.gof_ratio(product, means, p, shift) / p.max() ** 2,
+        orthogonal_frame.gof_nc2_w(product, target), orthogonal_frame.gof_nc2_h(means, target),
+        orthogonal_frame.gof_nc3(product, means, target), orthogonal_frame.gof_alignment(product, means, target),
+        orthogonal_frame.gof_ratio(product, means, target) / p.max() ** 2, linear_head.spectrum_error(product, target),
     )  # fmt: skip
     np.testing.assert_allclose(zeros, 0, atol=EXACT)
     assert geometry.orthogonal_distance(product) > 0.2
-    assert orthogonal_frame.gof_nc2_w(turn, p) == pytest.approx(geometry.orthogonal_distance(product), abs=EXACT)
+    assert orthogonal_frame.gof_nc2_w(turn, target) == pytest.approx(geometry.orthogonal_distance(product), abs=EXACT)
+    assert linear_head.rank_order(product, np.array([200, 100, 50])) == pytest.approx(1)
+    assert linear_head.rank_order(means, np.array([200, 100, 50])) == pytest.approx(-1)
+
+
+# What the imbalanced perceptrons of Dang et al. 2023 can not go below as coded, on CIFAR-10 and EMNIST letters
+# (deep_linear.md, section 6): K, counts, and by number of layers the floors of NC2 (weights, features) and NC3.
+CIFAR10 = [count for count in (100, 200, 300, 400, 500) for _ in range(2)]
+EMNIST = [1500, *[600] * 5, *[50] * 20]
+FLOORS = [
+    (CIFAR10, 1, (0.0040, 0.0060, 0.0054), 5e-5),
+    (CIFAR10, 3, (0.0019, 0.0012, 0.0022), 5e-5),
+    (CIFAR10, 6, (0.0013, 0.0004, 0.0014), 5e-5),
+    (EMNIST, 1, (0.062, 0.026, 0.072), 5e-4),
+    (EMNIST, 3, (0.023, 0.003, 0.030), 5e-4),
+    (EMNIST, 6, (0.013, 0.001, 0.020), 5e-4),
+]
+
+
+@pytest.mark.parametrize(("counts", "layers", "floors", "digits"), FLOORS)
+def test_the_codes_targets_are_as_far_from_the_optimum_as_the_missing_factor_puts_them(counts, layers, floors, digits):
+    trained = optimal_frame(counts, len(counts) * 1e-5, layers)
+    coded = optimal_frame(counts, 1e-5, layers)
+    found = [orthogonal_frame.frames_apart(trained, coded, of) for of in ("products", "means", "logits")]
+    np.testing.assert_allclose(found, floors, atol=digits)
+
+
+def test_the_rank_counts_directions_that_are_not_given_up():
+    assert linear_head.rank(np.diag([1.0, 0.5, 0.02])) == 3
+    assert linear_head.rank(np.diag([1.0, 0.5, 0.005])) == 2
 
 
 def test_groups_are_heads_and_tails():

@@ -22,7 +22,10 @@ from collapse.own import register
 from collapse.recipe import Recipe, Seeds
 from collapse.runs import WrongRun, check_images
 from collapse.statistics.extract import load_held_out
-from collapse.training.run import RunContext, load_images, network_of, publish, train_run
+from collapse.training.inputs import load_images
+from collapse.training.making import RunContext, publish
+from collapse.training.run import train_run
+from collapse.training.weights import network_of
 
 CPU = torch.device("cpu")
 COUNTS = {"train": (6, 4, 5), "test": (2, 3, 2)}

@@ -19,7 +19,8 @@ from collapse.identity import identity
 from collapse.recipe import Recipe
 from collapse.runs import WrongRun, forget
 from collapse.training.device import acquire_slot
-from collapse.training.run import OtherVersion, RunContext, Stopped, publish, train_run
+from collapse.training.making import OtherVersion, RunContext, Stopped, publish
+from collapse.training.run import train_run
 from collapse.training.state import CURRENT, PREVIOUS, load_state, save_state
 
 RUN = "digits/mlp/cell/seed-0"

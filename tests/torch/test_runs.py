@@ -17,7 +17,8 @@ from collapse.plan import OtherPlan, PlannedRun, plan_digest, plan_text, read_pl
 from collapse.runs import WrongRun, check_files, finished, forget, kept_statistics, read_recipe, whole
 from collapse.statistics.extract import NoSuchLayer, extract_run
 from collapse.statistics.origin import measured
-from collapse.training.run import RunContext, publish, train_run
+from collapse.training.making import RunContext, publish
+from collapse.training.run import train_run
 
 CPU = torch.device("cpu")
 

@@ -15,10 +15,13 @@ from collapse.metrics.measure import measure_file
 from collapse.recipe import Recipe
 from collapse.statistics.extract import extract_run
 from collapse.training.diagnosis import untrained
+from collapse.training.inputs import load_images
 from collapse.training.loop import Diverged, Training, oversampled
+from collapse.training.making import RunContext, publish
 from collapse.training.progress import duration
-from collapse.training.run import RunContext, load_images, network_of, publish, train_run
+from collapse.training.run import train_run
 from collapse.training.schedule import measured_epochs
+from collapse.training.weights import network_of
 
 CPU = torch.device("cpu")
 

@@ -31,7 +31,7 @@ AXES = (
     | dict.fromkeys(Measuring.model_fields, "measuring")
 )
 # What a recipe implies, and a table may have as a key column.
-FOUND = ("num_classes",)
+FOUND = ("num_classes", "balance")
 # Former names of axes and of a block's keys, and their present names.
 RENAMED = {"labels": "rename"} | {
     old: new for models in SECTIONS.values() for model in models for old, new in model.RENAMED.items()

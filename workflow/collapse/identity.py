@@ -53,9 +53,10 @@ def subset_name(recipe: Recipe) -> str:
 
 def summary(recipe: Recipe) -> str:
     """The part of the name for human readers, as 8layers-7x140_3x2-over5-sgd0.1-wd0.01-e300. It identifies nothing."""
-    protocol, layers = recipe.protocol, recipe.architecture.get("layers")
+    protocol, layers, linear = recipe.protocol, recipe.architecture.get("layers"), recipe.options().linear_layers
     parts = [
         f"{layers}layers" if layers else "",
+        f"{linear}linear" if linear > 1 else "",
         subset_name(recipe),
         f"over{recipe.imbalance.oversampling}" if recipe.imbalance.oversampling > 1 else "",
         f"noise{recipe.labels.noise:.3g}" if recipe.labels.noise else "",

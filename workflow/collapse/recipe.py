@@ -1,6 +1,7 @@
 """The recipe of a run: everything its result depends on, resolved, validated, written next to the result."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -18,6 +19,7 @@ from collapse.strict import ConfigModel, check_choice
 from collapse.training.entries import LOSSES, OPTIMIZERS
 from collapse.training.protocol import Protocol
 from collapse.training.schedule import measured_epochs
+from collapse.training.unconstrained import check_unconstrained, completed
 
 # Raise it when a fix in the code of training changes every result. Where it changes those of one network, dataset,
 # loss, optimizer or initialiser, raise `version` in that entry. The runs get new names; none is deleted.
@@ -98,7 +100,16 @@ class Recipe(ConfigModel):
     own_network: OwnBuilder | None = Field(
         default=None, description="builder of a network of one's own; the workflow fills it in"
     )
-    kind: Literal["trained"] = Field(default="trained", description="how the run is made")
+    level: PositiveFloat | None = Field(
+        default=None,
+        description="of unconstrained features, instead of weight_decay and feature_decay: both are what makes b/n of "
+        "the smallest class this multiple of tau_M (collapse.theory.thresholds)",
+    )
+    kind: Literal["trained", "direct"] = Field(
+        default="trained",
+        description="how the run is made, which the dataset says: trained on images; or direct, unconstrained features "
+        "and a linear head optimised side by side for all seeds",
+    )
     versions: dict[str, PositiveInt] = Field(
         default={}, description="versions above 1 of the code that the training uses, by what they are of"
     )
@@ -109,6 +120,7 @@ class Recipe(ConfigModel):
         if isinstance(data, dict) and "dataset" in data and data.get("own_dataset") is None:
             spec = DATASETS[check_choice("dataset", data["dataset"], DATASETS)]
             data = {"image_size": spec.image_size, "mean": spec.mean, "std": spec.std, **data}
+            data = completed(data) if spec.unconstrained else data
             if spec.own:
                 data["own_dataset"] = OwnImages.model_validate(spec, from_attributes=True)
             if isinstance(data.get("imbalance"), dict) and data["imbalance"].get("counts") == "all":
@@ -139,6 +151,7 @@ class Recipe(ConfigModel):
         if self.fit_by == "pad" and self.image_size < spec.image_size:
             raise ValueError(f"fit_by pad makes no smaller images: {self.dataset} has a side of {spec.image_size}")
         self.imbalance.check(self.dataset, self.train_counts())
+        check_unconstrained(self)
         return self
 
     @model_validator(mode="after")
@@ -176,6 +189,8 @@ class Recipe(ConfigModel):
     @property
     def dataset_entry(self) -> DatasetEntry:
         """The entry of the dataset."""
+        if self.kind == "direct":
+            return replace(DATASETS[self.dataset], train_counts=self.imbalance.counts or ())
         if self.own_dataset is None:
             return DATASETS[self.dataset]
         return DatasetEntry(
@@ -189,7 +204,9 @@ class Recipe(ConfigModel):
 
     @property
     def shape(self) -> Shape:
-        """Shape of the data that the network is built for."""
+        """Shape of the data that the network is built for. A sample of unconstrained features is a unit vector."""
+        if self.kind == "direct":
+            return Shape(sum(self.class_counts()), 1, self.num_classes)
         return Shape(self.channels or self.dataset_entry.channels, self.image_size, self.num_labels())
 
     def train_counts(self) -> tuple[int, ...]:
@@ -208,6 +225,11 @@ class Recipe(ConfigModel):
     def num_classes(self) -> int:
         """Number K of classes that are taken."""
         return self.dataset_entry.num_classes if self.classes is None else len(self.classes)
+
+    @property
+    def balance(self) -> Literal["balanced", "imbalanced"]:
+        """Whether every class has as many distinct train samples."""
+        return "balanced" if len(set(self.class_counts())) == 1 else "imbalanced"
 
     def num_labels(self) -> int:
         """Number of classes that the network tells apart: K, or 2K with latent classes."""

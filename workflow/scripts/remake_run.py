@@ -15,8 +15,9 @@ from collapse.atomic_io import read_json, sha256
 from collapse.runs import check_dataset, read_run
 from collapse.strict import UserError
 from collapse.training.device import choose_device
+from collapse.training.making import RunContext
 from collapse.training.progress import Progress
-from collapse.training.run import RunContext, train_run
+from collapse.training.run import make_runs
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("run", type=Path, help="folder of the run, results/runs/.../seed-<s>")
@@ -38,7 +39,7 @@ def remake(folder: Path, out: Path, device: str) -> int:
     torch.set_num_threads(run["threads"])
     torch.set_flush_denormal(True)
     progress = Progress(folder.name, recipe.protocol.total_epochs)
-    train_run(recipe, RunContext(dataset, out, choose_device(device), on_epoch=progress, log=progress.log))
+    make_runs([(recipe, RunContext(dataset, out, choose_device(device), on_epoch=progress, log=progress.log))])
     again = read_json(out / "state" / "run.json")
     same = True
     for epoch, entry in run["checkpoints"].items():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from collapse.claims.language import EXTREMES, Claim, describe, matcher
-from collapse.grid import Axes, Point, combinations, resolve, split
+from collapse.grid import FOUND, Axes, Point, combinations, resolve, split
 
 if TYPE_CHECKING:
     from collapse.table import Table
@@ -65,5 +65,6 @@ def block_values(axis: str, block: Axes, protocol: Axes) -> Iterator[Any]:
         for axes in combinations(given):
             yield from resolve(axes, protocol, "")[0].checkpoint_epochs()
     elif "model" in given:
-        axes = next(combinations(given))
-        yield Point(axes, *resolve(axes, protocol, "")).value(axis)
+        # What a recipe implies, as the number of classes, may differ within a block; a default does not.
+        every = combinations(given) if axis in FOUND else [next(combinations(given))]
+        yield from (Point(axes, *resolve(axes, protocol, "")).value(axis) for axes in every)

@@ -12,7 +12,8 @@ class DatasetEntry:
 
     `load`, a "module:function" (data_root, download) -> {split: (images, labels)}, reads it (collapse.data.prepare).
     `train_counts` are the samples of each class in the train split; `mean` and `std` normalise pixels that were first
-    divided by `max_pixel`, one value a channel.
+    divided by `max_pixel`, one value a channel. `unconstrained`: there are no images. Each sample has features of its
+    own that are optimised themselves, and the recipe alone says how many samples of which classes there are.
     """
 
     title: str
@@ -24,6 +25,7 @@ class DatasetEntry:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     own: bool = False  # of the configuration (collapse.data.own), which has no loader
+    unconstrained: bool = False
     version: int = 1  # raised by a fix that changes what it makes (Recipe.versions)
 
     @property
@@ -74,6 +76,28 @@ DATASETS: dict[str, DatasetEntry] = {
         max_pixel=255,
         mean=(0.4914, 0.4822, 0.4465),
         std=(0.247, 0.243, 0.261),
+    ),
+    # The letters of EMNIST, capital and small ones together; constants of the deep linear code (a later copy).
+    "emnist_letters": DatasetEntry(
+        title="EMNIST letters",
+        load="collapse.data.prepare:emnist_letters",
+        channels=1,
+        image_size=28,
+        train_counts=(4800,) * 26,
+        max_pixel=255,
+        mean=(0.1722,),
+        std=(0.3309,),
+    ),
+    "unconstrained": DatasetEntry(
+        title="unconstrained features",
+        load="collapse.data.prepare:unconstrained",
+        channels=1,
+        image_size=1,
+        train_counts=(),
+        max_pixel=1,
+        mean=(0.0,),
+        std=(1.0,),
+        unconstrained=True,
     ),
 }
 

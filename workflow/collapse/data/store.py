@@ -23,7 +23,7 @@ def write_dataset(
     `check` is called with the checksum of the train split; where it raises, what the folder holds is kept.
     """
     manifest: dict[str, Any] = {"dataset": dataset, **({"classes": list(classes)} if classes else {}), "splits": {}}
-    num_classes = 1 + max(int(labels.max()) for _, labels in splits.values())
+    num_classes = 1 + max(int(labels.max(initial=-1)) for _, labels in splits.values())
     for name in ("train", "test"):
         images, labels = splits[name]
         path = folder / f"{name}.safetensors"

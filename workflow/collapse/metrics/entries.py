@@ -136,18 +136,63 @@ BIAS = {
 # Measured on the product `weights` (K, d) of a deep linear head's matrices, the class `means` (K, d), and `p` (K,) and
 # `shift` of the optimum (collapse.metrics.orthogonal_frame).
 OPTIMUM = {
-    "gof_nc2_w": Metric("orthogonal_frame:gof_nc2_w", ("weights", "p"),
+    "gof_nc2_w": Metric("orthogonal_frame:gof_nc2_w", ("weights", "frame"),
         "distance of P P^T from its optimum (Dang et al. 2023, NC2 of weights)"),
-    "gof_nc2_h": Metric("orthogonal_frame:gof_nc2_h", ("means", "p", "shift"),
+    "gof_nc2_h": Metric("orthogonal_frame:gof_nc2_h", ("means", "frame"),
         "distance of H^T H from its optimum (NC2 of features)"),
-    "gof_nc3": Metric("orthogonal_frame:gof_nc3", ("weights", "means", "p", "shift"),
+    "gof_nc3": Metric("orthogonal_frame:gof_nc3", ("weights", "means", "frame"),
         "distance of P H from its optimum (NC3)"),
-    "gof_alignment": Metric("orthogonal_frame:gof_alignment", ("weights", "means", "p", "shift"),
+    "gof_alignment": Metric("orthogonal_frame:gof_alignment", ("weights", "means", "frame"),
         "distance of P from its optimum given H (NC3)"),
-    "gof_ratio": Metric("orthogonal_frame:gof_ratio", ("weights", "means", "p", "shift"),
+    "gof_ratio": Metric("orthogonal_frame:gof_ratio", ("weights", "means", "frame"),
         "distance of the squared norms' ratios from their optimum (NC3)"),
+    "spectrum_error": Metric("linear_head:spectrum_error", ("weights", "frame"),
+        "relative error of the eigenvalues of P P^T"),
+    "p_min": Metric("linear_head:smallest", ("weights", "frame"),
+        "smallest eigenvalue of P P^T (with a bias, of the K - 1 that can be more than 0)"),
+    "p_min_optimum": Metric("linear_head:smallest_optimal", ("frame",),
+        "the same at the optimum"),
+    "p_min_ratio": Metric("linear_head:smallest_ratio", ("weights", "frame"),
+        "the smallest eigenvalue over the largest"),
 }
-OPTIMUM_AS_CODED = renamed(OPTIMUM, "_code", "{meaning}, at the decays as the code takes them")
+OPTIMUM_AS_CODED = renamed(
+    {name: OPTIMUM[name] for name in OPTIMUM if not name.startswith("p_min")}, "_code",
+    "{meaning}, at the decays as the code takes them",
+)
+# How far the two optima lie apart, a floor of the metrics *_code.
+FLOORS = {
+    f"gof_{name}_floor": Metric("orthogonal_frame:frames_apart", ("frame", "coded"),
+        f"distance of the two optima: gof_{name}_code of a head at its optimum", {"of": of})
+    for name, of in {"nc2_w": "products", "nc2_h": "means", "nc3": "logits"}.items()
+}
+# Measured on the product (K, d) of the weights behind a layer of the head, `factors` of them.
+PARTIAL = {
+    "gof_nc2_w": Metric("orthogonal_frame:partial_nc2_w", ("weights", "frame", "factors"),
+        OPTIMUM["gof_nc2_w"].meaning),
+}
+# Measured on a head with separate decays, whatever the loss: `weights` and `means` as for OPTIMUM, `count` (K,), the
+# value of the `objective`, and `imbalances` (M-1,) of neighbouring layers.
+LINEAR_HEAD = {
+    "objective": Metric("linear_head:itself", ("objective",),
+        "the trained objective: loss, decay of the head's weights and of the features", optional=True),
+    "balancedness": Metric("linear_head:balancedness", ("imbalances",),
+        "greatest relative distance of W_(m+1)^T W_(m+1) and W_m W_m^T (Dang et al. 2023)", optional=True),
+    "rank_order_rows": Metric("linear_head:rank_order", ("weights", "count"),
+        "rank correlation of the norms of P's rows with the class counts (Dang et al. 2023)"),
+    "rank_order_means": Metric("linear_head:rank_order", ("means", "count"),
+        "rank correlation of the norms of class means with the class counts"),
+    "head_rank": Metric("linear_head:rank", ("weights",),
+        "singular values of P above a hundredth of the largest"),
+}
+GAP = {
+    "objective_gap": Metric("linear_head:relative_gap", ("objective", "optimal"),
+        "the trained objective's excess over its global minimum, over that minimum", optional=True),
+}
+# Cross-entropy on balanced classes, without a bias: `simplex`, the objective of the simplex frame at its best scale.
+OF_SIMPLEX = {
+    "objective_gap_simplex": Metric("linear_head:gap", ("objective", "simplex"),
+        "the trained objective less that of the best simplex frame; negative where it is lower", optional=True),
+}
 
 # Measured on the network's answers: `correct`, `loss` and `count` (K,) of a group of classes or of one class.
 ACCURACY = {
@@ -228,7 +273,8 @@ OTHER_DATA = {
 }
 
 METRICS = (
-    LINEAR_MAP | WEIGHT_ENERGY | FEATURE_ENERGY | VARIABILITY | CENTRED | DUALITY | BIAS | OPTIMUM | OPTIMUM_AS_CODED
+    LINEAR_MAP | WEIGHT_ENERGY | FEATURE_ENERGY | VARIABILITY | CENTRED | DUALITY | BIAS | LINEAR_HEAD | OPTIMUM
+    | OPTIMUM_AS_CODED | FLOORS | GAP | OF_SIMPLEX
     | ANSWERS | CALIBRATION | CORRUPTION | DECAYS["separation_fuzziness"] | DECAYS["separation_fuzziness_principal"]
     | PER_CLASS | OTHER_DATA
 )

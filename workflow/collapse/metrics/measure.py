@@ -20,10 +20,10 @@ def measure_file(statistics: Path, path: Path) -> None:
     layers, inside = (metadata[name].split() for name in ("layers", "layers_inside"))
     num_classes = recipe.num_labels()
     groups = run_groups(recipe, num_classes) | asked_groups(measuring.groups, num_classes)
-    epochs = sorted({name.partition("/")[0] for name in tensors})
+    epochs = {int(name.partition("/")[0].removeprefix("epoch-")): name.partition("/")[0] for name in tensors}
     rows = []
-    for epoch in epochs:
-        found = {name.removeprefix(f"{epoch}/"): value for name, value in tensors.items() if name.startswith(epoch)}
-        number = int(epoch.removeprefix("epoch-"))
+    for number, epoch in sorted(epochs.items()):
+        of_epoch = f"{epoch}/"  # with the slash: epoch-1000 is the beginning of epoch-10000
+        found = {name.removeprefix(of_epoch): value for name, value in tensors.items() if name.startswith(of_epoch)}
         rows += [(number, *row) for row in network_rows(found, layers, inside, recipe, groups)]
     write_csv(path, COLUMNS, rows)

@@ -6,12 +6,11 @@ import numpy as np
 
 from collapse.metrics import entries
 from collapse.metrics.groups import Groups
+from collapse.metrics.head_rows import head_rows
 from collapse.metrics.metric import Metric
 from collapse.metrics.row import At, Row
 from collapse.metrics.variability import global_mean
 from collapse.recipe import Recipe
-from collapse.theory import deep_linear
-from collapse.training.entries import LOSSES
 
 Statistics = dict[str, np.ndarray]
 
@@ -56,7 +55,7 @@ def network_rows(
         if layer == "features" and bn_mode == "eval" and "features" in products:
             yield from bias_rows(found, products["features"], tensors["head/bias"], at)
             if split == "train" and recipe is not None:
-                yield from optimum_rows(found, products["features"], recipe, at)
+                yield from head_rows(tensors, recipe)
     orders = {"layers": layers} | ({"layers_inside": inside} if len(inside) > len(layers) else {})
     for (split, bn_mode, metric), values in fitted.items():
         for name, order in orders.items():
@@ -154,30 +153,6 @@ def bias_rows(found: Statistics, product: np.ndarray, bias: np.ndarray, at: At) 
     """NC4: whether the bias cancels the logits of the features' sample mean."""
     given = {"weights": product, "bias": bias, "mean": global_mean(found["mean"], found["count"])}
     return at.rows(entries.BIAS, given)
-
-
-def optimum_rows(found: Statistics, product: np.ndarray, recipe: Recipe, at: At) -> Iterator[Row]:
-    """Distances of a deep linear head from its optimum: at the decays of the trained objective, and (metrics *_code) at
-    the decays that the code of Dang et al. 2023 uses.
-    """
-    protocol, num_classes = recipe.protocol, len(product)
-    factor = LOSSES[protocol.loss].theory_factor
-    if not protocol.separate_decay or factor is None or not protocol.weight_decay or not protocol.feature_decay:
-        return
-    options, count = recipe.options(), found["count"]
-    if not count.all():
-        return
-    if options.classifier_bias:
-        for name in entries.OPTIMUM | entries.OPTIMUM_AS_CODED:
-            yield Row(*at, name, np.nan, "the head has a bias: this is the optimum of one without")
-        return
-    layers = options.linear_layers
-    # Features are penalised batch by batch, so the objective is the theory's with N = batch size.
-    samples = count * min(1.0, protocol.batch_size / count.sum())
-    for metrics, scale in ((entries.OPTIMUM, factor(num_classes)), (entries.OPTIMUM_AS_CODED, 1.0)):
-        decays = protocol.weight_decay * scale, protocol.feature_decay * scale
-        p, shift = deep_linear.optimum(samples, *decays, layers).p, samples.sum() * decays[1]
-        yield from at.rows(metrics, {"weights": product, "means": found["mean"], "p": p, "shift": shift})
 
 
 def decay_rows(metrics: Mapping[str, Metric], fuzziness: list[float], middle: int, at: At) -> Iterator[Row]:

@@ -12,6 +12,7 @@ from collapse.models.flops import Plan, Products
 from collapse.models.options import (
     ConvnetOptions,
     DensenetOptions,
+    FreeFeaturesOptions,
     GresnetOptions,
     MlpOptions,
     NetworkOptions,
@@ -99,6 +100,12 @@ NETWORKS: dict[str, NetworkEntry] = {
     "densenet250": densenet("DenseNet250", 41, 41, 41, growth=24, channels=48),
     "alexnet_tiled": tiled("AlexNet, tiled", 32, ALEXNET, pool=(3, 2, 1)),
     "vgg13_tiled": tiled("VGG13, tiled", 16, VGG13, pool=(2, 2, 0)),
+    "free_features": NetworkEntry(
+        "unconstrained features",
+        FreeFeaturesOptions,
+        "collapse.models.free_features:free_features",
+        flops.free_features,
+    ),
     "gresnet": NetworkEntry(
         "residual network, tiled",
         GresnetOptions,

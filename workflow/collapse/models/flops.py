@@ -11,6 +11,7 @@ from typing import Literal
 from collapse.models.options import (
     ConvnetOptions,
     DensenetOptions,
+    FreeFeaturesOptions,
     GresnetOptions,
     MlpOptions,
     NetworkOptions,
@@ -50,6 +51,11 @@ def mlp(shape: Shape, options: MlpOptions) -> Products:
     if options.feature_linear:
         products.append(("feature_linear", widths[-1] ** 2))
     return with_head(products, widths[-1], shape, options)
+
+
+def free_features(shape: Shape, options: FreeFeaturesOptions) -> Products:
+    """Unconstrained features, as a linear layer on images that name the samples."""
+    return with_head([("samples", shape.pixels * options.width)], options.width, shape, options)
 
 
 def dense(widths: Sequence[int]) -> Products:

@@ -64,6 +64,13 @@ def orthogonal(network: Network) -> None:
         nn.init.orthogonal_(weight)
 
 
+def normal(network: Network) -> None:
+    """Every matrix normal of standard deviation 0.1; biases as PyTorch drew them (Dang et al. 2023, code)."""
+    for parameter in network.parameters():
+        if parameter.dim() > 1:
+            nn.init.normal_(parameter, std=0.1)
+
+
 def he(network: Network) -> None:
     """Normal weights, gain √2: convolutions by fan out, dense layers by fan in; zero biases. The head is not changed.
 

@@ -20,6 +20,12 @@ INITIALISERS = {
         "the linear head and the classifier, in mlp hidden layers too",
         "collapse.models.heads:orthogonal",
     ),
+    "normal": Initialiser(
+        "normal initialisation",
+        "every weight, unconstrained features among them, normal of standard deviation 0.1, and biases PyTorch's own "
+        "(Dang et al. 2023, code of the direct optimisation)",
+        "collapse.models.heads:normal",
+    ),
     "he": Initialiser(
         "He's initialisation",
         "convolutions normal of variance 2 / fan out (torchvision's ResNet), dense layers 2 / fan in, both with zero "

@@ -103,6 +103,17 @@ class MlpOptions(NetworkOptions):
         return super().declared_width(num_classes) or (self.widths()[-1] if self.widths() else None)
 
 
+class FreeFeaturesOptions(NetworkOptions):
+    """Options of unconstrained features under a linear head."""
+
+    width: PositiveInt = Field(default=64, description="d, dimension of the features and of the linear layers")
+    initialisation: Annotated[str, Choices(INITIALISERS)] = Field(default="normal", description=meanings(INITIALISERS))
+
+    def declared_width(self, num_classes: int) -> int:
+        """Dimension of the features."""
+        return self.width
+
+
 class ConvnetOptions(NetworkOptions):
     """Options of the small convolutional network."""
 

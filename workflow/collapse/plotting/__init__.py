@@ -1,5 +1,6 @@
 """One look for every figure, and what several figures draw. Scripts read tables with a row for each seed."""
 
+from collapse.data.entries import dataset_title
 from collapse.plotting.curves import (
     LogScale,
     aside_of,
@@ -10,7 +11,7 @@ from collapse.plotting.curves import (
     published_points,
     theory_curves,
 )
-from collapse.plotting.epochs import epoch_axis, epoch_panels, moment_handles, moment_lines, over_epochs
+from collapse.plotting.epochs import epoch_array, epoch_axis, epoch_panels, moment_handles, moment_lines, over_epochs
 from collapse.plotting.law import accuracy, laws
 from collapse.plotting.panels import (
     chance_line,
@@ -39,10 +40,42 @@ from collapse.plotting.style import (
 )
 
 __all__ = [
-    "GREY", "ONE_COLUMN", "TWO_COLUMNS", "LogScale", "Look", "accuracy", "aside_of", "chance_line", "count_note",
-    "curve", "curve_handles", "curve_note", "curves", "epoch_axis", "epoch_panels", "house_style", "label_outside",
-    "laws", "legend", "level_line", "log_numbers", "look", "looks", "moment_handles",
-    "moment_lines", "network_and_dataset", "num_classes", "number",
-    "over_epochs", "panels", "published_at", "published_label", "published_points", "render", "simplex_line",
+    "GREY",
+    "ONE_COLUMN",
+    "TWO_COLUMNS",
+    "LogScale",
+    "Look",
+    "accuracy",
+    "aside_of",
+    "chance_line",
+    "count_note",
+    "curve",
+    "curve_handles",
+    "curve_note",
+    "curves",
+    "dataset_title",
+    "epoch_array",
+    "epoch_axis",
+    "epoch_panels",
+    "house_style",
+    "label_outside",
+    "laws",
+    "legend",
+    "level_line",
+    "log_numbers",
+    "look",
+    "looks",
+    "moment_handles",
+    "moment_lines",
+    "network_and_dataset",
+    "num_classes",
+    "number",
+    "over_epochs",
+    "panels",
+    "published_at",
+    "published_label",
+    "published_points",
+    "render",
+    "simplex_line",
     "theory_curves",
 ]  # fmt: skip

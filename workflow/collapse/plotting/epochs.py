@@ -1,6 +1,7 @@
 """Quantities over training: every seed a thin line, their median a thick one, moments of training as vertical lines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -9,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from collapse.plotting.panels import drop_empty, label_outside, width_of
-from collapse.plotting.style import GREY, PAGE_HEIGHT, Look, log_numbers, look, number
+from collapse.plotting.panels import count_note, drop_empty, label_outside, legend, width_of
+from collapse.plotting.style import GREY, PAGE_HEIGHT, TWO_COLUMNS, Look, log_numbers, look, looks, number
 
 MOMENTS = {"zero training error": (0, (5, 2)), "start of the terminal phase": (0, (1, 1.5))}
 
@@ -30,6 +31,7 @@ def epoch_axis(axes: Axes, last: float) -> None:
     """Epochs on a log scale that has room for 0: linear up to 1."""
     axes.set_xscale("symlog", linthresh=1, linscale=0.5)
     decades = [10**power for power in range(6) if 10**power <= last]
+    decades = decades if len(decades) < 4 else decades[::2]  # so that their labels fit
     axes.set_xticks([0, *decades], [number(tick) for tick in (0, *decades)])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlim(-0.15, last * 1.15)
@@ -60,6 +62,44 @@ def epoch_panels(
         axes.set(ylabel=label)
     label_outside(figure, "epoch")
     return figure, [*seed_handles(), *moment_handles(moments or {})]
+
+
+def epoch_array(
+    table: pd.DataFrame,
+    measures: Mapping[str, str],
+    lines: tuple[str, Mapping[Any, str]],
+    hue: tuple[str, Callable[[Any], str]],
+    unit: str = "epoch",
+    floor: float | None = None,
+) -> tuple[Figure, dict[tuple[Any, str], Axes], dict[Any, Look]]:
+    """An array of panels over the epochs, with log axes and a legend: a column for each measure (column of the table ->
+    label), a line of panels for each value of a column (its name, value -> label), and in each panel a curve for each
+    value of another (its name, value -> label).
+
+    unit: what an epoch is called. floor: values below it are drawn at it, where it is not None. Returns the panels by
+    that value and the measure, and the looks of the curves, too.
+    """
+    (by, names), (of, label) = lines, hue
+    size = (TWO_COLUMNS, min(1.5 * len(names) + 0.7, PAGE_HEIGHT))
+    figure, panels = plt.subplots(len(names), len(measures), figsize=size, sharex=True, sharey="col", squeeze=False)
+    series, found = looks(table[of]), {}
+    for row, (value, name) in zip(panels, names.items(), strict=True):
+        part = table.loc[table[by] == value]
+        for axes, column in zip(row, measures, strict=True):
+            shown = part if floor is None else part.assign(**{column: part[column].clip(lower=floor)})
+            for which, curve in shown.groupby(of):
+                over_epochs(axes, curve, column, series[which])
+            log_numbers(axes)
+            axes.set_xlim(-0.3, table.epoch.max() * 1.6)  # room for half a mark, in narrow panels too
+            found[value, column] = axes
+        row[0].set_ylabel(name)
+    for axes, title in zip(panels[0], measures.values(), strict=True):
+        axes.set_title(title)
+    label_outside(figure, unit)
+    count = count_note(table, next(iter(measures)), [by, of, "epoch"])
+    note = f"thin: one seed ({count}); thick, with marks: median of the seeds"
+    legend(figure, [shown.handle(label(value)) for value, shown in series.items()], note)
+    return figure, found, series
 
 
 def moment_lines(axes: Axes, moments: Mapping[str, Sequence[float]]) -> None:

@@ -1,6 +1,7 @@
 """From a run's checkpoints to its statistics file: the only stage after training that needs networks and images."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from collapse.statistics.recorder import FeatureRecorder, Place
 from collapse.statistics.sweep import KEPT_BYTES, Batch, Passes, batched
 from collapse.strict import UserError
 from collapse.tensors import write_tensors
-from collapse.training.run import load_checkpoint, load_images, load_true_labels, read_classes
+from collapse.training.inputs import load_images, load_train, load_true_labels, read_classes
+from collapse.training.weights import load_checkpoint
 
 BATCH = 512
 # Batch size for batch norms in train mode (He & Su 2023, code: chunks of 100, in the stored order).
@@ -41,7 +43,8 @@ def extract_run(folder: Path, dataset: Path, measuring: Measuring, path: Path, d
     tensors: dict[str, np.ndarray] = {}
     metadata = {"status": run["status"], "reason": run["reason"], "recipe": recipe.model_dump_json()}
     metadata |= origin(folder, measuring)
-    train, test = (load_images(recipe, dataset, *which, device) for which in (("train", rows), ("test", None)))
+    train = load_train(recipe, dataset, rows, device)
+    test = None if recipe.kind == "direct" else load_images(recipe, dataset, "test", None, device)
     held_out = load_held_out(recipe, dataset, rows, measuring.held_out, device) if measuring.held_out else None
     if recipe.labels.noise or recipe.labels.latent:
         train = (*train, load_true_labels(recipe, dataset, rows, device))
@@ -80,13 +83,14 @@ def load_held_out(recipe: Recipe, dataset: Path, rows: np.ndarray, count: int, d
 def checkpoint_statistics(
     network: Network,
     train: Samples,
-    test: Samples,
+    test: Samples | None,
     num_classes: int,
     measuring: Measuring,
     held_out: Samples | None = None,
     memory: int = KEPT_BYTES,
 ) -> dict[str, Tensor]:
-    """Statistics of a network on each sample of the train subset once, the held-out samples, and the test split.
+    """Statistics of a network on each sample of the train subset once, the held-out samples, and the test split, if
+    there is one.
 
     memory: bytes of activations that each split, in each mode of the batch norms, may keep between sweeps. Where they
     fit, as the features alone do but for very large datasets, every sample passes through the network once; else every
@@ -102,7 +106,7 @@ def checkpoint_statistics(
         head(network),
         num_classes,
         train=passes(train),
-        test=passes(test),
+        test=None if test is None else passes(test),
         held_out=None if held_out is None else passes(held_out),
         in_train_mode=passes(train, TRAIN_MODE_BATCH, train_mode=True) if "train" in measuring.bn_modes else None,
         noisy=len(train) > 2,
@@ -132,7 +136,9 @@ def layer_names(network: Network, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def head(network: Network) -> dict[str, Tensor]:
-    """The `head` of network_statistics: classifier, bias, and for each layer the product of the weights behind it."""
+    """The `head` of network_statistics: classifier, bias, for each layer the product of the weights behind it, the
+    weights' squared norms, energies (M,), and, for M > 1, the imbalances (M-1,) of neighbouring layers.
+    """
     layers = {
         name: layer.get_parameter("weight") for name, layer in network.layers.items() if name.startswith("linear")
     }
@@ -141,4 +147,14 @@ def head(network: Network) -> dict[str, Tensor]:
     for name, weight in reversed(layers.items()):
         result[f"product/{name}"] = product
         product = product @ weight.detach().double()
+    weights = [weight.detach().double() for weight in network.head_weights()]
+    result["energies"] = torch.stack([weight.square().sum() for weight in weights])
+    if len(weights) > 1:
+        result["imbalances"] = torch.stack([imbalance(*pair) for pair in pairwise(weights)])
     return result | {"product/features": product}
+
+
+def imbalance(inner: Tensor, outer: Tensor) -> Tensor:
+    """|| W_(m+1)^T W_(m+1) - W_m W_m^T || / || W_m W_m^T || of W_m (d, d) and W_(m+1) (d or K, d). Dang et al. 2023."""
+    gram = inner @ inner.T
+    return (outer.T @ outer - gram).norm() / gram.norm()

@@ -28,6 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from collapse.theory.thresholds import check_layers, existence_limit, survival_threshold
+
 Floats = NDArray[np.float64]
 
 MAX_STEPS = 100  # Newton's method takes about 6, and 30 close to the existence limit, where two roots meet
@@ -40,6 +42,7 @@ class Optimum:
     p (K,): eigenvalues of P P^T, 0 where collapsed; without bias in the order of the classes, else falling, the last 0.
     loss: f. partial_products (M, K): row j - 1 holds the eigenvalues of P_j P_j^T, P_j = W_M ... W_(M-j+1), as in p.
     logits (K, K): P h_k + beta, a column a class. bias (K,): beta, zeros without.
+    directions (K, K): U, a column for each entry of p; centring (K, K): I - n 1^T / N, or I without a bias.
     row_norms (K,): ||row k of P||. mean_norms (K,): ||h_k||, of the class means as they are; both in class order.
 
     Every global minimum has this loss, and, up to the order among equal mu, this p. All have the rest as well, unless a
@@ -54,6 +57,8 @@ class Optimum:
     row_norms: Floats
     mean_norms: Floats
     bias: Floats
+    directions: Floats
+    centring: Floats
 
 
 def optimum(
@@ -83,7 +88,9 @@ def optimum(
     logits = (basis * (ratio / (1 + ratio))) @ basis.T @ centring + prior[:, None]
     rows = np.square(basis) @ p
     means = np.square(centring.T @ basis) @ (p / (p + shift) ** 2)
-    return Optimum(p, float(loss), partial_products(p, decays), logits, np.sqrt(rows), np.sqrt(means), prior)
+    return Optimum(
+        p, float(loss), partial_products(p, decays), logits, np.sqrt(rows), np.sqrt(means), prior, basis, centring
+    )
 
 
 def partial_products(p: ArrayLike, weight_decay: ArrayLike) -> Floats:
@@ -114,22 +121,6 @@ def decay_level(counts: ArrayLike, total: float, weight_decay: ArrayLike, featur
     return layers * total * np.exp(mean_log) / np.asarray(counts, dtype=np.float64)
 
 
-def survival_threshold(layers: int) -> float:
-    """tau_M = (M-1)^((M-1)/M) / M, 1 for M = 1: a direction survives where b/mu is below it. Derived."""
-    _check_layers(layers)
-    return (layers - 1) ** ((layers - 1) / layers) / layers
-
-
-def existence_limit(layers: int) -> float:
-    """rho_M = (M+1)^2/(4M) ((M-1)/(M+1))^((M-1)/M): below it g_k has a stationary point other than x = 0. Derived.
-
-    rho_1 = tau_1 = 1: one layer has no stationary point that is not the minimum. For M > 1, rho_M > tau_M, and between
-    them the stationary point is a local minimum alone.
-    """
-    _check_layers(layers)
-    return (layers + 1) ** 2 / (4 * layers) * ((layers - 1) / (layers + 1)) ** ((layers - 1) / layers)
-
-
 def stationary_ratio(level: ArrayLike, layers: int) -> Floats:
     """x^M = p/(N lambda_H) at the largest root of b/mu = M x^(M-1) / (1 + x^M)^2, in the shape of level, b/mu > 0.
 
@@ -145,7 +136,7 @@ def stationary_ratio(level: ArrayLike, layers: int) -> Floats:
 
 def layer_decays(weight_decay: ArrayLike, layers: int) -> Floats:
     """lambda_1 to lambda_M, (M,), of one number or M. ValueError if one is not positive, or if there are not M."""
-    _check_layers(layers)
+    check_layers(layers)
     decays = np.asarray(weight_decay, dtype=np.float64)
     if decays.shape not in ((), (layers,)):
         raise ValueError(f"weight_decay has to be one number or one a layer ({layers}), not of shape {decays.shape}")
@@ -197,8 +188,3 @@ def _class_counts(counts: ArrayLike) -> Floats:
     if not np.all((n > 0) & (n < np.inf)):
         raise ValueError(f"class counts have to be positive and finite, not {counts}")
     return n
-
-
-def _check_layers(layers: int) -> None:
-    if not (layers >= 1 and float(layers).is_integer()):
-        raise ValueError(f"layers has to be a whole number, 1 or more, not {layers}")

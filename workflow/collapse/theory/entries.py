@@ -32,6 +32,11 @@ class PredictionEntry:
 
 
 SOLVERS = {
+    "deep_linear_threshold": SolverEntry(
+        "smallest eigenvalue of P P^T of a deep linear head, at the global and at the local optimum, by the level of "
+        "the decays (Dang et al. 2023; derived)",
+        "collapse.theory.solvers:deep_linear_threshold",
+    ),
     "layer_peeled_sweep": SolverEntry(
         "minority cosine of the layer-peeled model at R from 1 to 10,000 (Fang et al. 2021, Fig 3)",
         "collapse.theory.solvers:layer_peeled_sweep",

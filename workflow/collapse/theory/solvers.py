@@ -5,12 +5,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from collapse.theory.deep_linear import stationary_ratio
 from collapse.theory.layer_peeled import collapse_threshold, solve, vanishing_threshold
+from collapse.theory.thresholds import decay_at_level, survival_threshold
 
 Settings = list[dict[str, Any]]
 
 # The published sweep: R = 10^0, 10^0.1, ..., 10^4 (Fang et al. 2021, code).
 RATIOS = 10 ** np.linspace(0, 4, 41)
+
+# Levels of the decays, in units of tau_M, from a twentieth to the last at which two layers or more have an optimum.
+LEVELS = np.round(np.arange(0.05, 1.6, 0.01), 2)
+
+
+def deep_linear_threshold(settings: Settings) -> pd.DataFrame:
+    """Smallest eigenvalue of P P^T against the level of the decays, weights' and features' the same. Derived.
+
+    counts, linear_layers, level (b/n of the smallest class over tau_M), p_min_optimum, and p_min_local, that of the
+    local optimum which is none where p_min_optimum is another; missing where there is no such optimum.
+    """
+    frames = []
+    for setting in settings:
+        counts, layers = np.asarray(setting["counts"]), setting["linear_layers"]
+        ratio = stationary_ratio(LEVELS * survival_threshold(layers), layers)
+        decays = np.array([decay_at_level(level, tuple(counts), layers) for level in LEVELS])
+        local = np.where(ratio > 0, ratio * counts.sum() * decays, np.nan)
+        frame = {"linear_layers": layers, "level": LEVELS, "p_min_local": local}
+        frames.append(pd.DataFrame(frame | {"p_min_optimum": np.where(LEVELS < 1, local, 0.0)}))
+    return pd.concat(frames, ignore_index=True)
 
 
 def layer_peeled_sweep(settings: Settings) -> pd.DataFrame:

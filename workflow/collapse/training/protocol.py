@@ -50,8 +50,10 @@ class Protocol(ConfigModel):
         default=None,
         description="a phase before, in which other layers are frozen; then those of the network's option frozen",
     )
-    dtype: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="arithmetic of the steps (bfloat16: autocast); measuring is always float32"
+    dtype: Literal["float32", "bfloat16", "float64"] = Field(
+        default="float32",
+        description="arithmetic of the steps (bfloat16: autocast; float64: unconstrained features, always and alone); "
+        "networks are measured in float32, unconstrained features in float64",
     )
 
     @field_validator("milestones")

@@ -17,8 +17,9 @@ import torch
 
 from collapse.recipe import Recipe
 from collapse.training.device import choose_device, share
+from collapse.training.making import RunContext, Stopped, publish
 from collapse.training.progress import Progress
-from collapse.training.run import RunContext, Stopped, publish, train_run
+from collapse.training.run import make_runs
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -71,27 +72,26 @@ def train_in_turn(tasks: Sequence[Task], machine: Machine, threads: int, save_ev
     torch.set_flush_denormal(True)
     caught: list[int] = []
     parent = multiprocessing.parent_process()
+
+    def stop() -> bool:
+        return bool(caught) or (parent is not None and not parent.is_alive())
+
     try:
         with share(choose_device(machine.device, machine.gpus), machine.jobs_per_gpu, machine.locks) as device:
             # Catch signals only from here on: while the job waits for a GPU, it has nothing to save.
             for number in SIGNALS:
                 signal.signal(number, lambda received, frame: caught.append(received))
-            for task in tasks:
-                progress = Progress("/".join(task.folder.parts[-4:]), task.recipe.protocol.total_epochs)
-                work = RunContext(
-                    dataset=task.dataset,
-                    folder=task.folder,
-                    device=device,
-                    save_every=save_every,
-                    stop=lambda: bool(caught) or (parent is not None and not parent.is_alive()),
-                    on_epoch=progress,
-                    log=progress.log,
-                )
-                train_run(task.recipe, work)
+            make_runs([(task.recipe, context_of(task, device, save_every, stop)) for task in tasks])
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         return 128 + (caught or [signal.SIGKILL])[0]
     return 0
+
+
+def context_of(task: Task, device: torch.device, save_every: float, stop: Callable[[], bool]) -> RunContext:
+    """Surroundings of a task's training, which reports its progress by the names of the run's folders."""
+    progress = Progress("/".join(task.folder.parts[-4:]), task.recipe.protocol.total_epochs)
+    return RunContext(task.dataset, task.folder, device, save_every, stop, on_epoch=progress, log=progress.log)
 
 
 def side_by_side(shares: Sequence[Callable[[], int]]) -> int:
