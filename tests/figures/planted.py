@@ -89,6 +89,26 @@ def reached():
     return pd.DataFrame(rows, columns=["bn_mode", "moment", "seed", "epoch"])
 
 
+def falling(measures, last=18_000, **axes):
+    """A table of measures that fall by some decades over the epochs, for each combination of the axes' values."""
+    epochs = [0, 1, 10, 100, 1000, last]
+    cells = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    rows = [
+        cell | {"epoch": epoch} | {name: 10.0 ** (-decades * i / 5) * (1 + j / 5) for name, decades in measures.items()}
+        for j, cell in enumerate(cells)
+        for i, epoch in enumerate(epochs)
+    ]
+    names = {name: [row[name] for row in rows] for name in rows[0]}
+    return of_seeds(names, dict.fromkeys(measures, 1e-20))
+
+
+HEADS = {"linear_layers": [1, 3, 6, 9], "classifier_bias": [False, True]}
+DIRECT = falling(
+    {"nc1": 25, "nc2_w": 8, "nc2_h": 8, "nc3": 15, "spectrum_error": 7}, balance=["balanced", "imbalanced"], **HEADS
+)
+IMBALANCED = falling({"nc1": 6, "nc2_w": 4, "nc2_h": 4, "nc3": 5, "nc3_code": 1.5}, last=12_000,
+                     dataset=["cifar10", "emnist_letters"], linear_layers=[1, 3, 6])  # fmt: skip
+LAYERS = [1, 3, 6]
 CHOICES = ({"chosen_by": "held_out_accuracy"}, {"chosen_by": "test_accuracy", "learning_rate": 0.3})
 DEPTHS = [
     {"dataset": dataset, "layers": layers} | choice
@@ -98,6 +118,30 @@ DEPTHS = [
 ]
 COSINES = {"cos_minor": [-0.11, 0.02, 0.98, 1]}
 TABLES = {
+    "deep_linear/fig2": (falling({"nc1": 6, "nc2_w": 4, "nc3": 5}, last=200, dataset=["cifar10"],
+                                 width=[512, 1024, 2048], **HEADS),),
+    "deep_linear/fig3": (falling({"nc1": 4, "nc2": 1, "nc3": 2}, last=200, dataset=["cifar10", "emnist_letters"],
+                                 model=["resnet18", "vgg16"], linear_layers=[1, 3, 6, 9]),),
+    "deep_linear/fig4": (DIRECT, DIRECT),
+    "deep_linear/fig5": (IMBALANCED.query("epoch == 12000").assign(nc3_floor=0.02), IMBALANCED),
+    "deep_linear/fig6": (DIRECT, DIRECT),
+    "deep_linear/threshold": (
+        of_seeds({"linear_layers": LAYERS * 2, "level": [0.2] * 3 + [1.5] * 3, "p_min": [2, 5, 7, 0, 0, 0]},
+                 {"p_min": 1e-3}),
+        pd.DataFrame({"linear_layers": LAYERS * 3, "level": [0.05] * 3 + [0.99] * 3 + [1.0] * 3,
+                      "p_min_local": [2, 5, 7, 1, 4, 6, None, 4, 6], "p_min_optimum": [2, 5, 7, 1, 4, 6, 0, 0, 0]}),
+    ),
+    "deep_linear/cross_entropy": (
+        of_seeds({"num_classes": [4] * 3 + [10] * 3, "linear_layers": LAYERS * 2, "gap": [0, 0, 0, 0, -0.02, -0.03],
+                  "rank": [3, 3, 2, 9, 4, 3]}, {"gap": -1e-4}),
+    ),
+    "deep_linear/conventions": (
+        of_seeds({"loss": ["mse_per_sample"] * 3 + ["half_mse"] * 3, "linear_layers": LAYERS * 2,
+                  "nc2_w": [1e-9] * 6, "nc2_w_code": [1e-9] * 3 + [0.02, 0.01, 0.009],
+                  "nc2_w_floor": [0] * 3 + [0.02, 0.01, 0.009], "nc3": [1e-16] * 6,
+                  "nc3_code": [1e-16] * 3 + [0.02, 0.01, 0.007], "nc3_floor": [0] * 3 + [0.02, 0.01, 0.007]},
+                 {"nc3": 1e-17}),
+    ),
     "layer_peeled/fig2": (
         of_seeds(
             networks(ratio=RATIOS, **COSINES, cos_own=[-0.11, 0, 1, None], cos_balanced=[-0.11, 0, 0.2, 1],

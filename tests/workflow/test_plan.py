@@ -55,7 +55,7 @@ def test_the_paper_scale_lists_the_published_grid(project):
     [
         (
             ["fig7"],
-            "unknown target fig7; valid choices: all, fig2, fig3, fig4, fig6, fig5, table1, balanced, equi_separation",
+            "unknown target fig7; valid choices: all, fig2, fig3, fig4, fig6, fig5, table1, balanced, deep_linear",
         ),
         (["fig5", "--config", "scale=small"], "fig5 is not drawn at scale small, only at demo, paper"),
         (["fig6", "--config", "scal=demo"], "unknown key scal; valid keys: paper, scale"),
@@ -70,7 +70,7 @@ def test_a_mistake_on_the_command_line_is_one_clear_error(project, arguments, me
     ("changed", "message"),
     [
         ({"scale": "huge"}, "scale: Input should be 'demo', 'small' or 'paper'"),
-        ({"paper": "nobody"}, "unknown paper 'nobody'; valid choices: equi_separation, layer_peeled"),
+        ({"paper": "nobody"}, "unknown paper 'nobody'; valid choices: deep_linear, equi_separation"),
         ({"seeds": [0, 0]}, "seeds: a seed appears twice"),
         ({"protocol": {"learning_rat": 1}}, "unknown key learning_rat; valid keys: optimizer"),
         ({"protocol": {"momentum": 1.5}}, "protocol.momentum: Input should be less than 1"),

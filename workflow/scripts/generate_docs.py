@@ -121,6 +121,7 @@ def claims(scale: str) -> str:
     """Verdicts of the gallery's runs at one scale."""
     rows = [
         [
+            f"{row['paper']} {row['figure'] or row['table']}",
             row["statement"],
             row["verdict"],
             f"{float(row['ours']):.3g}" if row["ours"] else "",
@@ -132,7 +133,7 @@ def claims(scale: str) -> str:
         for row in read(path)
         if row["verdict"] != "not run at this scale"
     ]
-    return markdown(["claim", "verdict", "ours", "wanted", "n", "reason"], rows)
+    return markdown(["figure", "claim", "verdict", "ours", "wanted", "n", "reason"], rows)
 
 
 def read(path: Path) -> list[dict[str, str]]:
