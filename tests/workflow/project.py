@@ -84,11 +84,32 @@ def forks() -> subprocess.Popen:
     return process
 
 
+@functools.cache
+def job_forks() -> dict[str, str]:
+    """The variable by which the Python of a project (job_python) finds the processes that run its jobs."""
+    folder = tempfile.mkdtemp(suffix=f"-{os.getpid()}")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    for env in ("torch", "convex", "figures"):
+        server = [
+            ROOT / ".venv" / env / "bin/python",
+            "-P",
+            ROOT / "tests/workflow/job_forks.py",
+            env,
+            f"{folder}/{env}",
+        ]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        process = subprocess.Popen(server, text=True, env=environment, **pipes)
+        assert process.stdout.readline() == "ready\n"
+        atexit.register(process.communicate)
+    return {"ATLAS_TEST_FORKS": folder}
+
+
 def snakemake(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess:
     """What Snakemake does and says in a folder."""
     with tempfile.TemporaryDirectory() as said:
         output = {name: f"{said}/{name}" for name in ("stdout", "stderr")}
-        call = {"folder": str(folder), "environment": dict(os.environ), "arguments": arguments} | output
+        call = {"folder": str(folder), "environment": os.environ | job_forks(), "arguments": arguments} | output
         print(json.dumps(call), file=forks().stdin, flush=True)
         code = int(forks().stdout.readline())
         return subprocess.CompletedProcess(arguments, code, *(Path(path).read_text() for path in output.values()))
@@ -119,7 +140,10 @@ class Project:
             source = ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy2
             copy(source, folder / name)
-        (folder / ".venv").symlink_to(ROOT / ".venv")
+        for env in ("torch", "convex", "figures"):
+            (folder / ".venv" / env / "bin").mkdir(parents=True)
+            (folder / ".venv" / env / ".installed").touch()
+            (folder / ".venv" / env / "bin" / "python").symlink_to(ROOT / "tests" / "workflow" / "job_python")
         return cls(folder)
 
     @classmethod
@@ -146,7 +170,8 @@ class Project:
         """A run in the background, in a process group of its own."""
         command = [str(BIN / "snakemake"), "--cores", "2", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.Popen(command, cwd=self.folder, text=True, start_new_session=True, **pipes)
+        environment = os.environ | job_forks()
+        return subprocess.Popen(command, cwd=self.folder, text=True, env=environment, start_new_session=True, **pipes)
 
     def run(self, *arguments: str) -> str:
         """What a run that must succeed prints."""

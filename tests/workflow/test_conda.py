@@ -1,5 +1,7 @@
 """--software-deployment-method conda, on a stand-in for conda: the wiring, not that a channel can solve the files."""
 
+import shutil
+
 import pytest
 from tests.workflow.project import ROOT, Project
 
@@ -15,7 +17,7 @@ def _stand_in(tmp_path, monkeypatch):
 
 def test_a_figure_is_made_in_the_environments_that_conda_creates(tmp_path):
     project = Project.one_cell(tmp_path)
-    (tmp_path / ".venv").unlink()
+    shutil.rmtree(tmp_path / ".venv")
     project.run("fig1", *CONDA)
     assert sorted((tmp_path / "created").read_text().split()) == ["figures", "torch"]
     assert (tmp_path / "results/demo/figures/one_cell/fig1.png").exists()
@@ -28,6 +30,6 @@ def test_a_change_from_virtual_environments_to_conda_redoes_nothing(finished):
 
 def test_every_conda_file_can_be_created_by_its_rule(tmp_path):
     project = Project.fresh(tmp_path)
-    (tmp_path / ".venv").unlink()
+    shutil.rmtree(tmp_path / ".venv")
     project.run("all", "--conda-create-envs-only", *CONDA)
     assert sorted((tmp_path / "created").read_text().split()) == ["convex", "figures", "torch"]

@@ -83,7 +83,7 @@ def test_a_mistake_in_the_configuration_is_named(project, changed, message):
 
 def test_environments_that_are_not_installed_are_said_before_any_job(tmp_path):
     project = Project.fresh(tmp_path)
-    (tmp_path / ".venv").unlink()
+    shutil.rmtree(tmp_path / ".venv")
     assert project.planned("fig6")["train"] == 5  # planning needs none of them
     assert "not installed: run 'make setup'" in project.error("fig6")
 
