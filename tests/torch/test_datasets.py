@@ -1,10 +1,14 @@
 import gzip
+import hashlib
+import pickle
 import struct
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.io import savemat
+from torchvision.datasets import CIFAR100, STL10, SVHN
 
 from collapse.atomic_io import DamagedFile
 from collapse.data.entries import DATASETS
@@ -31,7 +35,9 @@ def test_digits_constants_standardise_the_train_split(tmp_path):
     assert abs(pixels.std() - 1) < 0.01
 
 
-@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "cifar10", "emnist_letters"])
+@pytest.mark.parametrize(
+    "dataset", ["mnist", "fashion_mnist", "cifar10", "emnist_letters", "cifar100", "svhn", "stl10"]
+)
 def test_an_absent_dataset_is_one_clear_error(dataset, tmp_path):
     with pytest.raises(DatasetUnavailable, match=r"data_root in config/config\.yaml") as error:
         load(dataset, tmp_path, download=False)
@@ -83,6 +89,119 @@ def test_a_cut_off_file_of_emnist_is_one_clear_error(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DatasetUnavailable, match="EMNIST"):
         load("emnist_letters", tmp_path, download=False)
+
+
+# Pixels of the small files of three images below, (image, channel, row, column, value): all others are 0.
+MARKS = {"train": [(0, 2, 5, 30, 7), (1, 0, 1, 2, 200)], "test": [(2, 1, 31, 0, 255)]}
+
+
+def md5s(folder, names):
+    """The name and md5 of files of a folder, as torchvision lists them."""
+    return [[name, hashlib.md5((folder / name).read_bytes()).hexdigest()] for name in names]
+
+
+def write_svhn(root, monkeypatch):
+    """Files of X (32, 32, 3, n) and y (n, 1), in which a 0 is a 10; returns their folder and the labels to read."""
+    for split, labels in {"train": [10, 1, 9], "test": [2, 10, 10]}.items():
+        pixels = np.zeros((32, 32, 3, 3), dtype=np.uint8)
+        for image, channel, row, column, value in MARKS[split]:
+            pixels[row, column, channel, image] = value
+        savemat(root / f"{split}_32x32.mat", {"X": pixels, "y": np.array(labels, dtype=np.uint8)[:, None]})
+    files = {split: ["", *md5s(root, [f"{split}_32x32.mat"])[0]] for split in ("train", "test")}
+    monkeypatch.setattr(SVHN, "split_list", files)
+    return root, {"train": [0, 1, 9], "test": [2, 0, 0]}
+
+
+def write_cifar100(root, monkeypatch):
+    """Pickles of data (n, 3072), a channel after the other, and two kinds of labels; returns as write_svhn."""
+    folder, fine = root / "cifar-100-python", {"train": [99, 0, 42], "test": [7, 50, 98]}
+    folder.mkdir()
+    for split, labels in fine.items():
+        pixels = np.zeros((3, 3072), dtype=np.uint8)
+        for image, channel, row, column, value in MARKS[split]:
+            pixels[image, 1024 * channel + 32 * row + column] = value
+        content = {"data": pixels, "fine_labels": labels, "coarse_labels": [19, 1, 2]}
+        (folder / split).write_bytes(pickle.dumps(content, protocol=2))
+    names = {"fine_label_names": [str(label) for label in range(100)], "coarse_label_names": ["all"] * 20}
+    (folder / "meta").write_bytes(pickle.dumps(names, protocol=2))
+    monkeypatch.setattr(CIFAR100, "train_list", md5s(folder, ["train"]))
+    monkeypatch.setattr(CIFAR100, "test_list", md5s(folder, ["test"]))
+    monkeypatch.setitem(CIFAR100.meta, "md5", md5s(folder, ["meta"])[0][1])
+    return folder, fine
+
+
+def write_stl10(root, monkeypatch):
+    """Bytes of images, each channel column by column, and labels from 1; returns as write_svhn."""
+    folder = root / "stl10_binary"
+    folder.mkdir()
+    for split, labels in {"train": [10, 1, 5], "test": [2, 3, 10]}.items():
+        pixels = bytearray(3 * 3 * 96 * 96)
+        for image, channel, row, column, value in MARKS[split]:
+            pixels[((3 * image + channel) * 96 + column) * 96 + row] = value
+        (folder / f"{split}_X.bin").write_bytes(pixels)
+        (folder / f"{split}_y.bin").write_bytes(bytes(labels))
+    (folder / "unlabeled_X.bin").write_bytes(bytes(3 * 96 * 96))
+    (folder / "class_names.txt").write_text("".join(f"class {label}\n" for label in range(1, 11)))
+    monkeypatch.setattr(STL10, "train_list", md5s(folder, ["train_X.bin", "train_y.bin", "unlabeled_X.bin"]))
+    monkeypatch.setattr(STL10, "test_list", md5s(folder, ["test_X.bin", "test_y.bin"]))
+    return folder, {"train": [9, 0, 4], "test": [1, 2, 9]}
+
+
+WRITERS = {"svhn": write_svhn, "cifar100": write_cifar100, "stl10": write_stl10}
+
+
+@pytest.mark.parametrize("dataset", WRITERS)
+def test_images_and_labels_are_those_of_the_files(dataset, tmp_path, monkeypatch):
+    _, expected = WRITERS[dataset](tmp_path, monkeypatch)
+    side = DATASETS[dataset].image_size
+    splits = load(dataset, tmp_path, download=False)
+    assert set(splits) == {"train", "test"}
+    for split, (images, labels) in splits.items():
+        pixels = np.zeros((3, 3, side, side), dtype=np.uint8)
+        for image, channel, row, column, value in MARKS[split]:
+            pixels[image, channel, row, column] = value
+        assert images.dtype == np.uint8
+        assert images.flags.c_contiguous
+        assert np.array_equal(images, pixels)
+        assert labels.dtype == np.int64
+        assert labels.tolist() == expected[split]
+
+
+DAMAGES = {
+    "missing": lambda path: path.unlink(),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "other md5": lambda path: path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1])),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("dataset", WRITERS)
+def test_a_missing_or_damaged_file_is_one_clear_error(dataset, damage, tmp_path, monkeypatch):
+    folder, _ = WRITERS[dataset](tmp_path, monkeypatch)
+    paths = sorted(path for path in folder.iterdir() if path.name != "class_names.txt")  # which has no md5
+    for path in paths:
+        content = path.read_bytes()
+        DAMAGES[damage](path)
+        with pytest.raises(DatasetUnavailable, match=r"data_root in config/config\.yaml") as error:
+            load(dataset, tmp_path, download=False)
+        assert str(error.value).startswith(f"{folder.resolve()}: ")
+        path.write_bytes(content)
+    load(dataset, tmp_path, download=False)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_dataset_has_one_mean_and_one_std_a_channel(dataset):
+    entry = DATASETS[dataset]
+    assert len(entry.mean) == entry.channels
+    assert len(entry.std) == entry.channels
+
+
+@pytest.mark.parametrize(
+    ("dataset", "classes", "samples"), [("svhn", 10, 73257), ("cifar100", 100, 50000), ("stl10", 10, 5000)]
+)
+def test_the_train_counts_add_up_to_the_published_split(dataset, classes, samples):
+    assert DATASETS[dataset].num_classes == classes
+    assert sum(DATASETS[dataset].train_counts) == samples
 
 
 def test_a_prepared_dataset_round_trips_and_a_changed_one_is_refused(tmp_path):

@@ -111,15 +111,54 @@ def _parse_idx(images: bytes, labels: bytes) -> Split:
 
 
 def cifar10(data_root: Path, download: bool) -> dict[str, Split]:
-    """CIFAR-10 as torchvision reads it: md5 first, then its pickles."""
-    from torchvision.datasets import CIFAR10
+    """CIFAR-10: images (n, 3, 32, 32) and labels (n,) of each split."""
+    return _cifar("CIFAR10", data_root, download)
 
-    with _unavailable(data_root / CIFAR10.base_folder):
-        splits = {name: CIFAR10(str(data_root), name == "train", download=download) for name in ("train", "test")}
-    return {
-        name: (np.ascontiguousarray(split.data.transpose(0, 3, 1, 2)), np.asarray(split.targets, dtype=np.int64))
-        for name, split in splits.items()
-    }
+
+def cifar100(data_root: Path, download: bool) -> dict[str, Split]:
+    """CIFAR-100 with its 100 fine labels: images (n, 3, 32, 32) and labels (n,) of each split."""
+    return _cifar("CIFAR100", data_root, download)
+
+
+def _cifar(dataset_class: str, data_root: Path, download: bool) -> dict[str, Split]:
+    """A dataset of CIFAR as torchvision reads it: md5 first, then pickles, of images it makes (n, 32, 32, 3)."""
+    from torchvision import datasets
+
+    kind = getattr(datasets, dataset_class)
+    with _unavailable(data_root / kind.base_folder):
+        splits = {name: kind(str(data_root), name == "train", download=download) for name in ("train", "test")}
+    return {name: _arrays(split.data.transpose(0, 3, 1, 2), split.targets) for name, split in splits.items()}
+
+
+def svhn(data_root: Path, download: bool) -> dict[str, Split]:
+    """SVHN's cropped digits: images (n, 3, 32, 32) and labels (n,) of each split; torchvision makes label 10 a 0."""
+    return _by_split("SVHN", data_root, data_root, download)
+
+
+def stl10(data_root: Path, download: bool) -> dict[str, Split]:
+    """STL-10's labelled images, upright as torchvision turns them: (n, 3, 96, 96), and labels (n,) of each split.
+
+    The unlabelled images are not read, but torchvision checks their file's md5 with the others', so it must be there.
+    """
+    return _by_split("STL10", data_root, data_root / "stl10_binary", download)
+
+
+def _by_split(dataset_class: str, data_root: Path, folder: Path, download: bool) -> dict[str, Split]:
+    """A dataset whose class takes the split's name, checks its files' md5 and holds images (n, channels, side, side).
+
+    `folder` is where the files are, for the error.
+    """
+    from torchvision import datasets
+
+    kind = getattr(datasets, dataset_class)
+    with _unavailable(folder):
+        splits = {name: kind(str(data_root), split=name, download=download) for name in ("train", "test")}
+    return {name: _arrays(split.data, split.labels) for name, split in splits.items()}
+
+
+def _arrays(images: np.ndarray, labels: np.ndarray | list[int]) -> Split:
+    """Split of images (n, channels, side, side), which torchvision only transposed: their own order in memory."""
+    return np.ascontiguousarray(images), np.asarray(labels, dtype=np.int64)
 
 
 def emnist_letters(data_root: Path, download: bool) -> dict[str, Split]:
