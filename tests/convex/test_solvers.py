@@ -5,7 +5,15 @@ import pytest
 
 from collapse.theory.deep_linear import decay_level, optimum
 from collapse.theory.entries import PREDICTIONS, SOLVERS
-from collapse.theory.solvers import RATIOS, deep_linear_threshold, layer_peeled_sweep, layer_peeled_thresholds
+from collapse.theory.positive_layer_peeled import minimiser
+from collapse.theory.solvers import (
+    RATIOS,
+    deep_linear_threshold,
+    layer_peeled_sweep,
+    layer_peeled_thresholds,
+    memorization_dilation_model,
+    positive_layer_peeled,
+)
 from collapse.theory.thresholds import decay_at_level, existence_limit, survival_threshold
 
 SETTINGS = [{"k_major": 7, "k_minor": 3, "e_h": 5, "e_w": 1}, {"k_major": 5, "k_minor": 5, "e_h": 2.5, "e_w": 2}]
@@ -53,3 +61,21 @@ def test_a_level_of_nothing_is_refused():
         decay_at_level(0, (1, 2), 3)
     with pytest.raises(ValueError, match="have to be positive"):
         decay_at_level(1, (), 3)
+
+
+def test_the_dilation_model_has_a_row_for_each_setting_with_all_that_its_picture_shows():
+    settings = [{"smoothing": a, "weight_decay": 1e-3, "slope": 0.1, "noise": 1e-3} for a in (0.0, 0.1)]
+    table = memorization_dilation_model(settings)
+    assert table.smoothing.tolist() == [0, 0.1]
+    assert table.dilation.round(5).tolist() == [0.00556, 0.00062]
+    assert np.allclose(table.memorization, np.hypot(table.u1_x - table.h2_x, table.u1_y - table.h2_y))
+    assert np.allclose(table.memorization_relative * table.class_distance, table.memorization)
+
+
+def test_the_positive_model_is_its_minimiser_at_equal_decays():
+    (row,) = positive_layer_peeled(
+        [{"num_classes": 2, "samples": 3, "smoothing": 0.0, "weight_decay": 1e-3}]
+    ).itertuples()
+    assert row.objective == pytest.approx(0.03094330, abs=5e-9)
+    assert row.margin == pytest.approx(5.3138, abs=5e-5)
+    assert row.margin_unconstrained == minimiser(2, 3, 0, 1e-3, 1e-3, nonnegative=False).margin

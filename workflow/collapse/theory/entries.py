@@ -45,6 +45,16 @@ SOLVERS = {
         "R0 and R1, beyond which minority classifiers collapse and vanish, and where the sweep first collapses",
         "collapse.theory.solvers:layer_peeled_thresholds",
     ),
+    "memorization_dilation_model": SolverEntry(
+        "dilation and memorization of the memorization-dilation model, by label smoothing and noise (Nguyen et al. "
+        "2023; derived)",
+        "collapse.theory.solvers:memorization_dilation_model",
+    ),
+    "positive_layer_peeled": SolverEntry(
+        "margin and norms of the positive layer-peeled model's minimiser, by decay and label smoothing (Nguyen et al. "
+        "2023; derived)",
+        "collapse.theory.solvers:positive_layer_peeled",
+    ),
 }
 
 PREDICTIONS = {

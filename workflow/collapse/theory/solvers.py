@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from collapse.theory.deep_linear import stationary_ratio
+from collapse.theory.dilation import model_at, optimal_dilation, small_noise_dilation
 from collapse.theory.layer_peeled import collapse_threshold, solve, vanishing_threshold
+from collapse.theory.positive_layer_peeled import minimiser
 from collapse.theory.thresholds import decay_at_level, survival_threshold
 
 Settings = list[dict[str, Any]]
@@ -56,4 +58,39 @@ def layer_peeled_thresholds(settings: Settings) -> pd.DataFrame:
         first = collapsed[0] if collapsed.size else np.nan
         r1 = vanishing_threshold(*classes, energy)
         rows.append(setting | {"r0": r0, "r1": r1, "first_collapsed": first, "collapsed_over_r0": first / r0})
+    return pd.DataFrame(rows)
+
+
+def memorization_dilation_model(settings: Settings) -> pd.DataFrame:
+    """Optimum of the memorization-dilation model for each setting of smoothing, weight_decay, slope and noise, the
+    small-noise formula beside it, and where h_1, h_2, u_1 and u_2 are. Nguyen et al. 2023; derived.
+    """
+    rows = []
+    for setting in settings:
+        found = optimal_dilation(**setting)
+        places = dict(zip(("h1", "h2", "u1", "u2"), found.positions, strict=True))
+        rows.append(
+            setting
+            | {
+                "dilation": found.dilation,
+                "dilation_small_noise": small_noise_dilation(**setting),
+                "memorization": found.memorization,
+                "memorization_relative": found.relative_memorization,
+                "class_distance": found.class_distance,
+                "margin": model_at(setting["smoothing"], setting["weight_decay"]).margin,
+            }
+            | {f"{name}_{axis}": place[i] for name, place in places.items() for i, axis in enumerate("xy")}
+        )
+    return pd.DataFrame(rows)
+
+
+def positive_layer_peeled(settings: Settings) -> pd.DataFrame:
+    """Minimiser of the positive layer-peeled model for each setting of num_classes, samples, smoothing and
+    weight_decay, that of W and H alike, and the margin for features of either sign. Nguyen et al. 2023; derived.
+    """
+    rows = []
+    for setting in settings:
+        given = setting | {"feature_decay": setting["weight_decay"]}
+        free = minimiser(**given, nonnegative=False)
+        rows.append(setting | vars(minimiser(**given)) | {"margin_unconstrained": free.margin})
     return pd.DataFrame(rows)
