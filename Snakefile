@@ -19,11 +19,13 @@ report: "workflow/report/workflow.rst"
 include: "rules/setup.smk"
 include: "rules/common.smk"
 include: "rules/jobs.smk"
+include: "rules/studies.smk"
 include: "rules/targets.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/extract.smk"
 include: "rules/measure.smk"
+include: "rules/study.smk"
 include: "rules/theory.smk"
 include: "rules/figures.smk"
 include: "rules/claims.smk"
@@ -35,6 +37,9 @@ include: "rules/report.smk"
 localrules:
     prepare_data,
     solve,
+    study_result,
+    studies_chose,
+    tabulate_study,
     tabulate,
     measure_draws,
     render,

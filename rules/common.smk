@@ -20,9 +20,10 @@ PLAN = f"{RESULTS}/plans/{{measured}}.csv"
 RECIPES = {cell: recipe for plan in PLANS.values() for cell, recipe in plan.recipes.items()}
 MEASURINGS = {name: choices for plan in PLANS.values() for name, choices in plan.measurings.items()}
 
-# Tables, as paper/table, by the way they are made: from theory, from runs, from draws.
+# Tables, as paper/table, by the way they are made: from theory, from runs, from studies' trials, from draws.
 THEORY = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.theory()]
-MEASURED = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.points]
+MEASURED = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.grids]
+STUDIED = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.studied()]
 DRAWN = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.subsets]
 
 
@@ -35,6 +36,9 @@ wildcard_constraints:
     measuring="[a-z]+(-[0-9a-f]+)?",
     measured="|".join(MEASURED) or "none",
     figure="[a-z0-9_]+",
+    study="[a-z0-9_]+-[0-9a-f]+",
+    worker="[0-9]+",
+    chosen="[a-z0-9_]+-[0-9a-f]+",
 
 
 def own_images(wildcards):
@@ -59,14 +63,16 @@ def table_of(name):
     return plan_of(name).paper.tables[name.partition("/")[2]]
 
 
-@functools.cache
 def digest_of_plan(name):
-    """Checksum of the file of a measured table's plan."""
-    return plan_digest(plan_of(name).plan_files[name.partition("/")[2]])
+    """Checksum of the file of a measured table's plan; of a table that waits, which studies it waits for."""
+    paper, _, table = name.partition("/")
+    plan = PLANS[paper]
+    return plan.choices_name(table) if table in plan.waiting else plan_digest(plan.plan_file(table))
 
 
 def metrics_of(paper, table):
     """metrics.csv of every run that a measured table reads; each file is listed once."""
+    await_studies(paper, table)
     runs = PLANS[paper].runs(table)
     return [*dict.fromkeys(f"{CONFIG.results}/runs/{run.folder}/{run.measuring}/metrics.csv" for run in runs)]
 
@@ -87,7 +93,7 @@ def datasets_of_draws(wildcards):
 
 def rows_of(plan, table):
     """File of a table that figures and claims read: of measured values the one with a row for each seed or draw."""
-    ending = "_seeds.csv" if table in {*plan.points, *plan.subsets} else ".csv"
+    ending = "_seeds.csv" if table in {*plan.grids, *plan.subsets} else ".csv"
     return f"{RESULTS}/tables/{plan.paper.name}/{table}{ending}"
 
 
@@ -106,5 +112,7 @@ def tables_of_claims(wildcards):
 def runs_of_paper(wildcards):
     """run.json of every run of a paper."""
     plan = PLANS[wildcards.paper]
+    for table in plan.grids:
+        await_studies(plan.paper.name, table)
     folders = dict.fromkeys(run.folder for table in plan.points for run in plan.runs(table))
     return [f"{CONFIG.results}/runs/{folder}/run.json" for folder in folders]

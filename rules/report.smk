@@ -12,7 +12,7 @@ rule collect_runs:
         "../envs/figures.yaml"
     params:
         plans=lambda wildcards: [
-            PLAN.format(measured=f"{wildcards.paper}/{table}") for table in PLANS[wildcards.paper].points
+            PLAN.format(measured=f"{wildcards.paper}/{table}") for table in PLANS[wildcards.paper].grids
         ],
         runs=f"{CONFIG.results}/runs",
     shell:

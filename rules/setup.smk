@@ -17,8 +17,8 @@ try:
     from collapse.config import load_config
     from collapse.own import register
     from collapse.paper_files import load_papers
-    from collapse.plan import Plan
-    from collapse.strict import ConfigError
+    from collapse.project import plan_of
+    from collapse.strict import UserError
 except ModuleNotFoundError as error:
     raise WorkflowError(
         f"{error.name} is missing beside Snakemake. Run from the environment of envs/workflow.yaml: "
@@ -38,12 +38,8 @@ try:
     CONFIG = load_config(config, ROOT / "config" / "papers")
     register(CONFIG)
     PAPERS = load_papers(ROOT / "config" / "papers")
-    PLANS = {
-        paper.name: Plan(paper, CONFIG.scale, CONFIG.seeds, CONFIG.protocol)
-        for paper in PAPERS
-        if CONFIG.scale in paper.scales
-    }
-except ConfigError as error:
+    PLANS = {paper.name: plan_of(paper, CONFIG.scale, CONFIG) for paper in PAPERS if CONFIG.scale in paper.scales}
+except UserError as error:
     raise WorkflowError(str(error))
 
 # Settings that must not make results out of date either.

@@ -14,18 +14,25 @@ def report_outputs():
 
 
 def figure_outputs(plan, figure):
-    """Outputs of a figure's target: the figure, the verdicts on its claims, its tables, and its runs' metrics.
+    """Outputs of a figure's target: the figure, the verdicts on its claims, its tables, its runs' metrics, and what its
+    studies chose.
 
-    Tables and metrics are listed too: while the figure exists, Snakemake would not notice that one was deleted.
+    Tables, metrics and choices are listed too: while the figure exists, Snakemake would not notice that one was deleted.
     """
     paper = plan.paper.name
     tables = plan.paper.figures[figure].tables
     drawn = [f"{RESULTS}/figures/{paper}/{figure}.{suffix}" for suffix in ("pdf", "png")]
     numbers = [f"{RESULTS}/tables/{paper}/{table}.csv" for table in tables]
     metrics = []
-    for table in filter(plan.points.get, tables):
+    for table in filter(plan.points.get, tables):  # of a table that waits for studies, nobody knows the runs yet
         metrics += metrics_of(paper, table)
-    return [*drawn, f"{RESULTS}/claims/{paper}/{figure}.csv", *numbers, *metrics]
+    studies = [study.folder for table in tables if table in plan.studied() for _, study in plan.trials_of(table)]
+    chosen = [f"{STUDY}/best.json".format(paper=paper, study=folder) for folder in studies]
+    # Of a job that waits for a checkpoint, Snakemake looks at nothing else: the checkpoint has to be asked for.
+    chosen += [
+        f"{RESULTS}/studies/{paper}/{plan.choices_name(table)}.json" for table in tables if takes_values(plan, table)
+    ]
+    return [*drawn, f"{RESULTS}/claims/{paper}/{figure}.csv", *numbers, *metrics, *chosen]
 
 
 def script_sha256(paper, figure):

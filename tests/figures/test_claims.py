@@ -208,6 +208,7 @@ UP, DOWN = [-0.11, 0.02, 0.3, 0.98, 0.99], [-0.110, -0.13, -0.15, -0.17, -0.186]
         ({"reduce": "min_step"}, {"above": 0.005}, UP, DOWN),
         ({"reduce": "max_step"}, {"below": -0.005}, DOWN, UP),
         ({"reduce": "argmax"}, {"above": 4}, UP, DOWN),
+        ({"reduce": "least_ratio"}, {"at_least": 1.3}, [1.0, 1.5, 1.4, 9.0, 2.0], [1.0, 9.0, 1.2, 9.0, 9.0]),
     ],
 )
 def test_a_claim_across_an_axis_can_be_refuted(how, condition, good, bad):
@@ -219,6 +220,12 @@ def test_a_claim_across_an_axis_can_be_refuted(how, condition, good, bad):
 
 def test_a_gain_of_less_than_the_noise_is_none():
     assert verdict({"above": 0.01}, table({3: [0.2, 0.2003]}), across="ratio", reduce="gain") == "fails"
+
+
+def test_values_that_lie_in_a_range():
+    how = {"across": "ratio", "reduce": "range"}
+    assert verdict({"at_most": 0.25}, table({3: [0.5, 0.4, 0.6]}), **how) == "holds"
+    assert verdict({"at_most": 0.25}, table({3: [0.5, 0.4, 0.7]}), **how) == "fails"
 
 
 def test_values_far_apart_by_a_factor():
@@ -264,6 +271,40 @@ def test_two_places_are_compared_by_name_in_the_order_written():
         row({"above": 0}, data, across="activation", reduce="change", **how)
     with pytest.raises(ConfigError, match="has no order"):
         row({"above": 0}, data.assign(activation=data.k_major == 3), across="activation", reduce="change", **how)
+
+
+def losses(plain, smoothed):
+    """A loss without a smoothing and one with two, at two noise levels; each seed adds a hundredth."""
+    cells = [("plain", None, plain), ("smoothed", 0.1, smoothed), ("smoothed", 0.2, [0.0, 0.0])]
+    return pd.DataFrame(
+        [
+            {"loss": loss, "smoothing": smoothing, "noise": noise, "seed": seed, "cos": value + seed / 100}
+            for loss, smoothing, values in cells
+            for noise, value in zip((0.1, 0.2), values, strict=True)
+            for seed in SEEDS
+        ]
+    )
+
+
+def test_places_that_differ_in_a_further_axis_are_compared_where_one_value_of_it_is_left():
+    """As cross-entropy, which has no smoothing, with label smoothing at one of several."""
+    keys = ["loss", "smoothing", "noise"]
+    how = {"compare": {"loss": ["plain", "smoothed"]}, "where": {"smoothing": [None, 0.1]}}
+    better, worse = losses([0.5, 0.6], [0.4, 0.5]), losses([0.5, 0.6], [0.4, 0.7])
+    assert verdict({"below": 0}, better, keys, **how, unmatched=["smoothing"]) == "holds"
+    found = row({"below": 0}, worse, keys, **how, unmatched=["smoothing"])
+    assert (found["verdict"], found["at"]) == ("fails", "noise 0.2")
+    assert verdict({"below": 0}, better, keys, **how) == "undefined"  # no panel has both
+    share = {"share_of_panels": {"below": 0}, "unmatched": ["smoothing"]}
+    assert row({"at_least": 0.95}, worse, keys, **how, **share)["ours"] == 0.5
+    with pytest.raises(ConfigError, match=r"at loss smoothed, `where` leaves several values of smoothing: 0\.1, 0\.2"):
+        row({"below": 0}, better, keys, compare=how["compare"], unmatched=["smoothing"])
+
+
+def test_where_asks_for_an_empty_cell_by_null():
+    keys = ["loss", "smoothing", "noise"]
+    found = row({"above": 0.4}, losses([0.5, 0.6], [0.4, 0.3]), keys, where={"smoothing": None})
+    assert (found["verdict"], found["n"]) == ("holds", 3)
 
 
 def test_a_place_on_an_axis_is_compared_after_it_was_found():
@@ -366,6 +407,8 @@ def test_conditions_mean_what_they_say(condition, inside, outside, words):
         ({"compare": {"ratio": [1, 2]}, "across": "ratio", "reduce": "change"}, "an axis is used once"),
         ({"minus_column": "a", "ratio_to_column": "b"}, "not both"),
         ({"where": {"ratio": {"drawn": 1}}}, "where can not ask for draws"),
+        ({"unmatched": ["ratio"]}, "unmatched goes with compare"),
+        ({"compare": {"ratio": [1, 2]}, "unmatched": ["ratio"]}, "an axis is used once"),
     ],
 )
 def test_a_claim_that_says_nothing_clear_is_refused(changed, message):

@@ -305,6 +305,12 @@ def test_deep_linear_convolutional_networks(name):
     assert network.layers["linear1"].bias is None
 
 
+def test_memorization_perceptron_as_published():
+    """Nguyen et al. 2023, README of the code: nine linear layers and the classifier, of two classes, 32x32x3."""
+    network = make("mlp", Shape(3, 32, 2), layers=9, width=2048, feature_dim="num_classes")
+    assert count(network) == 35_704_844
+
+
 def test_memorization_perceptron_has_a_narrow_nonnegative_feature_layer():
     network = make("mlp", Shape(1, 8, 4), hidden=(256,) * 3, feature_dim=2)
     assert network.features_layer == "fc4"

@@ -50,7 +50,7 @@ def counted(network):
 
 def measured(network, measuring, memory=KEPT_BYTES):
     train, test, held_out = splits()
-    return checkpoint_statistics(network, train, test, 10, measuring, held_out, memory)
+    return checkpoint_statistics(network, train, test, 10, measuring, held_out, memory=memory)
 
 
 @pytest.mark.parametrize("modes", [("eval",), ("eval", "train")])

@@ -315,7 +315,7 @@ def test_a_fit_that_went_nowhere_is_untrained_and_measured(recipe, digits, train
     network = network_of(recipe)
     torch.nn.init.zeros_(network.layers["fc2"][1].weight)
     images, labels = load_images(recipe, digits, "train", rows_of(recipe, digits), CPU)
-    assert untrained(network, images, labels, 7).startswith("dead features")
+    assert untrained(network, images, labels, 7, 10).startswith("dead features")
 
 
 def test_bfloat16_is_declared_and_changes_the_steps_but_not_the_weights_kept(recipe, trained):

@@ -184,7 +184,7 @@ ADDED = {
     "a loss, an optimizer": {
         f"{LIBRARY}/training/margin.py": TRAINING,
         f"{LIBRARY}/training/entries.py": [
-            ("LOSSES", "'margin': LossEntry('hinge', 'collapse.training.margin:margin'),"),
+            ("LOSSES", "'margin': LossEntry('hinge', 'hinge', 'collapse.training.margin:margin'),"),
             ("OPTIMIZERS", "'plain': OptimizerEntry('plain', 'no decay', 'collapse.training.margin:plain'),"),
         ],
     },

@@ -277,6 +277,21 @@ def test_a_run_is_known_by_what_is_not_default():
     assert digest(plain) != digest(recipe(architecture={"width": 64}))
 
 
+def test_a_loss_without_smoothing_has_none():
+    """Recipes of before that could be said have a number with every loss."""
+    plain, earlier = recipe(), recipe(protocol=PROTOCOL | {"loss": "mse", "smoothing": 0.1})
+    assert plain.protocol.smoothing is earlier.protocol.smoothing is None
+    assert cell_name(earlier) == cell_name(recipe(protocol=PROTOCOL | {"loss": "mse"}))
+    smoothed = PROTOCOL | {"loss": "label_smoothing"}
+    assert recipe(protocol=smoothed).protocol.smoothing == 0.1
+    assert cell_name(recipe(protocol=smoothed)) == cell_name(recipe(protocol=smoothed | {"smoothing": 0.1}))
+    axes = {"dataset": "digits", "model": "mlp", "counts": [9] * 10, "smoothing": 0.1}
+    with pytest.raises(ConfigError, match=r"smoothing: mse has none\. Give losses without it a block of their own"):
+        resolve(axes | {"loss": "mse"}, PROTOCOL, "a file")
+    with pytest.raises(ConfigError, match=r"protocol\.smoothing"):
+        resolve(axes | {"loss": "label_smoothing", "smoothing": 1.0}, PROTOCOL, "a file")
+
+
 def test_floats_that_a_computation_would_give_are_those_that_a_person_writes():
     rates = [recipe(protocol=PROTOCOL | {"learning_rate": rate}) for rate in (0.3, 0.1 + 0.2, 0.3000001)]
     assert cell_name(rates[0]) == cell_name(rates[1]) != cell_name(rates[2])
@@ -290,7 +305,7 @@ def test_every_key_of_the_protocol_is_part_of_the_name():
         "dtype": "bfloat16", "drop_last": True,
     }  # fmt: skip
     assert set(other) == set(Protocol.model_fields)
-    needed = {"feature_decay": {"separate_decay": True}}
+    needed = {"feature_decay": {"separate_decay": True}, "smoothing": {"loss": "label_smoothing"}}
     names = [cell_name(recipe(protocol=PROTOCOL | needed.get(key, {}) | {key: other[key]})) for key in other]
     assert len({cell_name(recipe()), *names}) == 1 + len(other)
 
@@ -344,7 +359,7 @@ def test_plans_are_what_they_were_before_a_paper_had_a_folder():
         (paper.name, scale): Plan(paper, scale, SEEDS) for paper in map(load_paper, PAPERS) for scale in paper.scales
     }
     for row in known:
-        text = plans[row["paper"], row["scale"]].plan_files[row["table"]]
+        text = plans[row["paper"], row["scale"]].plan_file(row["table"])
         assert plan_digest(text).startswith(row["plan_sha256"]), row
 
 

@@ -42,16 +42,16 @@ def configure(project, **changed):
 
 def test_the_list_says_what_may_be_deleted(project):
     rows = listed(project)
-    assert rows["runs that a table asks for"] == (2, "no: trained again")
+    assert rows["runs that a table or a study asks for"] == (2, "no: trained again")
     assert rows["of these, checkpoints already measured"] == (2, "yes: only new statistics need them")
     assert rows["prepared datasets"][0] == 1
-    assert "runs that no table asks for" not in rows
+    assert "runs that no table or study asks for" not in rows
     shutil.copytree(project.folder / RUNS / "seed-0/all", project.folder / RUNS / "seed-0/features")
     (project.folder / RUNS / "seed-2/state").mkdir(parents=True)
     (project.folder / "results/demo/runs/one_cell/digits/mlp/ratio-20/seed-0").mkdir(parents=True)
     configure(project, seeds=[0, 2])
     rows = listed(project)
-    assert rows["runs that a table asks for"][0] == rows["runs that no table asks for"][0] == 1
+    assert rows["runs that a table or a study asks for"][0] == rows["runs that no table or study asks for"][0] == 1
     assert rows["trainings in progress"] == (1, "no: they go on from there")
     assert rows["measurings that no table asks for"][0] == 1
     assert rows["results of an earlier version, which no longer reads them"][0] == 1
@@ -67,7 +67,7 @@ def test_prune_says_what_it_would_delete_and_deletes_that_alone(project):
     (former / "digits/mlp/ratio-20/seed-0").mkdir(parents=True)
     before = {path for path in (project.folder / "results").rglob("*") if path.is_file()}
     said = call(project, "prune_results")
-    assert "2 runs that no table asks for" in said
+    assert "2 runs that no table or study asks for" in said
     for folder in (runs / "seed-2", runs / "seed-3", runs / "seed-0/features", former):
         assert str(folder.relative_to(project.folder)) in said
     assert "Nothing was deleted" in said

@@ -1,7 +1,7 @@
 """Grids: from the few lines of a paper's file to the recipe of every run."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pydantic import Field
@@ -13,6 +13,7 @@ from collapse.models.entries import NETWORKS
 from collapse.models.own import OwnNetworkOptions
 from collapse.recipe import Labels, Recipe, Seeds
 from collapse.strict import ConfigError, ConfigModel, check_choice, validate
+from collapse.training.entries import LOSSES
 from collapse.training.protocol import Protocol
 
 Axes = dict[str, Any]
@@ -32,6 +33,8 @@ AXES = (
 )
 # What a recipe implies, and a table may have as a key column.
 FOUND = ("num_classes", "balance")
+# Keys of a block that are no axes: other names of axes, and the study that chooses further ones.
+BLOCK_KEYS = ("rename", "from_study")
 # Former names of axes and of a block's keys, and their present names.
 RENAMED = {"labels": "rename"} | {
     old: new for models in SECTIONS.values() for model in models for old, new in model.RENAMED.items()
@@ -47,7 +50,7 @@ def check_axis(kind: str, name: str, choices: Iterable[str] = tuple(sorted(AXES)
 
 def split(block: Axes) -> tuple[Axes, Axes]:
     """Split a block into its axes and its `rename`, which says what the table calls some of the axes."""
-    return {axis: value for axis, value in block.items() if axis != "rename"}, block.get("rename", {})
+    return {axis: value for axis, value in block.items() if axis not in BLOCK_KEYS}, block.get("rename", {})
 
 
 def spelled_out(block: Axes, place: str) -> Axes:
@@ -97,6 +100,12 @@ def resolve(
             raise ConfigError(f"{source} can not be used:\n  {error}") from None
         (data[section] if section else data)[name] = value
     data["protocol"] |= changes or {}
+    loss = data["protocol"].get("loss", "cross_entropy")
+    if axes.get("smoothing") is not None and loss in LOSSES and not LOSSES[loss].smoothed:
+        raise ConfigError(
+            f"{source}, at {describe(axes)}, can not be used:\n  smoothing: {loss} has none. Give losses without it a "
+            f"block of their own"
+        )
     if data["imbalance"].get("ratio") == 1 and data["imbalance"].get("oversampling", 1) == 1:
         # With balanced classes k_major changes nothing: set it to K, so that all such grid points share one run.
         spec, classes = DATASETS.get(data.get("dataset", "")), data.get("classes")
@@ -138,10 +147,15 @@ class Point(NamedTuple):
         return place.get(axis) if isinstance(place, dict) else getattr(place, axis)
 
 
+# Further axes of a grid point, from the study of that name.
+Chooser = Callable[[str, Point], Axes]
+
+
 class Grid(ConfigModel):
     """The runs of one table: blocks of axes whose lists are multiplied out, on one protocol.
 
-    `rename` in a block says what the table calls an axis there, as {optimizer: momentum} for sgd with momentum.
+    `rename` in a block says what the table calls an axis there, as {optimizer: momentum} for sgd with momentum;
+    `from_study` names the study that chooses further axes.
     """
 
     blocks: tuple[Axes, ...]
@@ -150,10 +164,26 @@ class Grid(ConfigModel):
     measure: Axes = Field(default={})
     source: str
 
-    def points(self) -> Iterator[Point]:
-        """Every grid point; raises ConfigError for one that can not be run."""
+    @property
+    def studies(self) -> set[str]:
+        """Names of the studies that choose axes of some blocks."""
+        return {block["from_study"] for block in self.blocks if "from_study" in block}
+
+    def points(self, choose: Chooser | None = None) -> Iterator[Point]:
+        """Every grid point; raises ConfigError for one that can not be run. `choose`: of a grid with studies."""
         for block in self.blocks:
             given, renamed = split(block)
             for axes in combinations(given):
-                recipe, measuring = resolve(axes, self.protocol, self.source, self.changes, self.measure)
-                yield Point(axes | renamed, recipe, measuring)
+                point = self._point(axes)
+                if "from_study" in block:
+                    assert choose  # given for a grid with studies
+                    chosen = choose(block["from_study"], point)
+                    for axis in axes.keys() & chosen.keys():
+                        raise ConfigError(
+                            f"{self.source} can not be used:\n  {axis} is the study's: the block gives it too"
+                        )
+                    point = self._point(axes | chosen)
+                yield point._replace(axes=point.axes | renamed)
+
+    def _point(self, axes: Axes) -> Point:
+        return Point(axes, *resolve(axes, self.protocol, self.source, self.changes, self.measure))

@@ -14,6 +14,7 @@ from collapse.strict import ConfigModel
 VERSION = 1
 # Principal components come from the n x n Gram matrix of the samples.
 MAX_PRINCIPAL_SAMPLES = 10_000
+MAX_PICTURED = 3
 
 
 class Measuring(ConfigModel):
@@ -36,6 +37,11 @@ class Measuring(ConfigModel):
         description="samples of each class of the train split, beside the train set's own, of which the accuracy is "
         "measured: the split held_out, on which to choose a learning rate",
     )
+    samples: NonNegativeInt = Field(
+        default=0,
+        description="samples of each class whose features are kept for pictures (tables with points: true), and as "
+        "many with a changed label; of the train and of the test split",
+    )
     principal_components: PositiveInt | None = Field(
         default=None,
         description="measure separation_fuzziness_principal too, on that many principal components of wider layers",
@@ -57,6 +63,12 @@ class Measuring(ConfigModel):
                     f"held_out {self.held_out}: {recipe.dataset} has {held - wanted} train samples of class {label} "
                     f"beside the {wanted} of the train set"
                 )
+        width = recipe.options().declared_width(recipe.num_labels())
+        if self.samples and (width is None or width > MAX_PICTURED):
+            raise ValueError(
+                f"samples: a picture shows features of at most {MAX_PICTURED} dimensions, not {width or 'so many'}: "
+                f"give the network a feature_dim"
+            )
         if self.principal_components and sum(counts) > MAX_PRINCIPAL_SAMPLES:
             raise ValueError(
                 f"principal_components takes at most {MAX_PRINCIPAL_SAMPLES} train samples, not {sum(counts)}: "

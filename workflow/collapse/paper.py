@@ -10,6 +10,7 @@ from collapse.claims.language import Claim, ScaleName
 from collapse.claims.places import check_places
 from collapse.grid import Axes, check_axis
 from collapse.strict import ConfigModel, check_choice
+from collapse.studies.spec import StudyEntry
 from collapse.table import Table
 from collapse.training.protocol import Protocol
 
@@ -47,11 +48,12 @@ class Figure(ConfigModel):
 
 
 class Scale(ConfigModel):
-    """What a scale runs. `tables`: blocks of each table that has a grid there."""
+    """What a scale runs. `tables`: blocks of each table that has a grid there; none for a table of a study's trials."""
 
     deviations: str
     protocol: dict[str, Any]
     tables: dict[str, tuple[Axes, ...]]
+    studies: dict[str, StudyEntry] = Field(default={})
     seeds: dict[str, tuple[int, ...]] = Field(default={})
 
 
@@ -90,7 +92,7 @@ class Paper(ConfigModel):
         if table.columns:
             for column in claim.columns:
                 check_choice(f"column of {claim.table}", column, table.value_columns)
-        for axis in (*claim.where, *claim.mean_over, *filter(None, [claim.across]), *claim.compare):
+        for axis in (*claim.where, *claim.mean_over, *filter(None, [claim.across]), *claim.compare, *claim.unmatched):
             check_axis(f"axis of {claim.table}", axis, table.panel_keys)
         if claim.condition.drawn is not None and not table.draws:
             raise ValueError(f"the condition drawn needs a table of draws: {claim.table} is none")

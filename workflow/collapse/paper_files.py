@@ -15,6 +15,7 @@ from collapse.claims.language import ClaimEntry, ScaleName
 from collapse.grid import Axes, check_axis, spelled_out, split
 from collapse.paper import Paper, PublishedValues
 from collapse.strict import NAME, ConfigError, ConfigModel, check_choice, distinct, read_yaml, validate
+from collapse.studies.spec import StudyEntry
 from collapse.table import Best, Column, Moment, Prediction, RowsPer, Table
 from collapse.training.protocol import Protocol
 
@@ -42,6 +43,7 @@ class View(ConfigModel):
     moment: tuple[Moment, ...] = Field(default=(), description=Table.model_fields["moment"].description)
     rows_per: RowsPer = Field(default=(), description=Table.model_fields["rows_per"].description)
     inside: bool = Field(default=False, description=Table.model_fields["inside"].description)
+    points: bool = Field(default=False, description=Table.model_fields["points"].description)
 
 
 Views = Annotated[Annotated[dict[Named, View], Tag("<map>")] | Names, ByForm]
@@ -55,6 +57,7 @@ class TableEntry(View):
     measure: dict[str, Any] = Field(default={}, description=Table.model_fields["measure"].description)
     draws: PositiveInt | None = Field(default=None, description=Table.model_fields["draws"].description)
     solver: str | None = Field(default=None, description=Table.model_fields["solver"].description)
+    study: str | None = Field(default=None, description=Table.model_fields["study"].description)
     views: Views = Field(default={}, description="further tables from the same runs; a list names views of the paper")
 
 
@@ -109,6 +112,11 @@ class ScaleFile(ConfigModel):
     tables: dict[str, Grids] = Field(
         description="grid of each table: blocks whose lists are multiplied out (for a solver: its settings), or "
         "same_as: a scale, for the grid that the table has there"
+    )
+    studies: dict[Named, StudyEntry] = Field(
+        default={},
+        description="studies that choose hyperparameters on held-out samples; a block of a table's grid takes them by "
+        "from_study: name",
     )
     seeds: dict[str, Seeds] = Field(
         default={},
@@ -202,7 +210,7 @@ def _families(file: PaperFile) -> Iterator[tuple[str, dict[str, Any]]]:
 def _table(name: str, view: View, entry: TableEntry, file: PaperFile) -> dict[str, Any]:
     """Data of a Table, from the view of an entry that it is."""
     own = {key: getattr(view, key) for key in View.model_fields if key != "columns"}
-    common = {key: getattr(entry, key) for key in ("key_columns", "best", "measure", "draws", "solver")}
+    common = {key: getattr(entry, key) for key in ("key_columns", "best", "measure", "draws", "solver", "study")}
     return {**own, **common, "columns": _looked_up(f"column in tables.{name}", view.columns, file.columns)}
 
 
@@ -243,7 +251,17 @@ def _scale(name: str, files: dict[str, ScaleFile], families: Families) -> dict[s
     for entry, chosen in file.seeds.items():
         of_runs = [table for table in file.tables if _of_runs(families[table][table])]
         seeds |= dict.fromkeys(families[check_choice("table of runs in seeds", entry, of_runs)], chosen)
-    return {"deviations": file.deviations, "protocol": file.protocol, "tables": grids, "seeds": seeds}
+    for block in (block for blocks in grids.values() for block in blocks if "from_study" in block):
+        check_choice("study in from_study", block["from_study"], file.studies)
+    every = [(name, table) for family in families.values() for name, table in family.items()]
+    grids |= {name: () for name, table in every if table["study"] in file.studies}
+    return {
+        "deviations": file.deviations,
+        "protocol": file.protocol,
+        "tables": grids,
+        "studies": file.studies,
+        "seeds": seeds,
+    }
 
 
 def _check_blocks(table: dict[str, Any], blocks: tuple[Axes, ...], place: str) -> None:
@@ -255,7 +273,7 @@ def _check_blocks(table: dict[str, Any], blocks: tuple[Axes, ...], place: str) -
 
 
 def _of_runs(table: dict[str, Any]) -> bool:
-    return bool(table["columns"]) and not table["draws"]
+    return (bool(table["columns"]) or table["points"]) and not table["draws"]
 
 
 def _blocks(entry: str, scale: str, files: dict[str, ScaleFile], families: Families) -> tuple[Axes, ...]:

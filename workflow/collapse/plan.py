@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from functools import cached_property
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +13,13 @@ from pydantic import NonNegativeInt
 from collapse.atomic_io import replacing
 from collapse.claims.language import ClaimsSpec
 from collapse.data import drawn
-from collapse.grid import Axes, Grid, combinations, describe
-from collapse.identity import cell_name, hash_in
+from collapse.grid import Axes, Grid, Point, combinations, describe
+from collapse.identity import HASH_DIGITS, cell_name, hash_in
 from collapse.measuring import Measuring
 from collapse.paper import Paper
 from collapse.recipe import Recipe
 from collapse.strict import ConfigError, UserError, validate
+from collapse.studies.spec import Study, studies_of, study_for
 from collapse.table import Content, Moment, Table
 
 
@@ -31,7 +32,7 @@ class TableSpec(Content):
 class DrawsSpec(Content):
     """Specification of a table of draws: the axes that name each subset in the table, and how it is drawn."""
 
-    points: tuple[tuple[Axes, drawn.Subset], ...]
+    subsets: tuple[tuple[Axes, drawn.Subset], ...]
     seeds: tuple[NonNegativeInt, ...]
 
 
@@ -105,10 +106,18 @@ class Plan:
     """A paper at one scale: what can be made, and the recipe of every run it takes.
 
     Every run is made at each of `seeds`, but for tables whose seeds the paper's file states. `protocol` holds the
-    user's changes of the scale's protocol (config.yaml).
+    user's changes of the scale's protocol (config.yaml); `chosen` the values that finished studies chose, by their hash
+    (collapse.studies.chosen). A table whose studies are not finished is `waiting`: it has no points yet.
     """
 
-    def __init__(self, paper: Paper, scale: str, seeds: tuple[int, ...], protocol: Axes | None = None):
+    def __init__(
+        self,
+        paper: Paper,
+        scale: str,
+        seeds: tuple[int, ...],
+        protocol: Axes | None = None,
+        chosen: Mapping[str, Axes] | None = None,
+    ):
         file = f"config/papers/{paper.name}/scales/{scale}.yaml"
         if scale not in paper.scales:
             raise ConfigError(f"there is no {file}: the paper has the scales {', '.join(paper.scales)} only")
@@ -131,16 +140,49 @@ class Plan:
             for name in self.scale.tables
             if paper.tables[name].draws
         }
+        self.studies = {
+            name: studies_of(name, entry, published, protocol or {}, f"{file}, studies.{name}")
+            for name, entry in self.scale.studies.items()
+        }
         self.recipes: dict[str, Recipe] = {}  # by cell; at seed 0
         self.measurings: dict[str, Measuring] = {}  # by name
         # By table, as the grid has them: the axes, the cell, and the name of the measuring.
-        self.points = {name: [*self._points(name, grid)] for name, grid in self.grids.items()}
+        self.points: dict[str, list[tuple[Axes, str, str]]] = {}
+        self._texts: dict[str, str] = {}
+        self.waiting = set(self.grids)
+        self.settle(chosen or {})
+        for table in self.waiting:  # no error shall wait for a study's end
+            list(self.grids[table].points(lambda name, point, table=table: self._study(name, point, table).example))
 
-    def _points(self, table: str, grid: Grid) -> Any:
-        entry = self.paper.tables[table]
-        for point in grid.points():
+    def settle(self, chosen: Mapping[str, Axes]) -> None:
+        """Plan each waiting table whose studies are finished; `chosen` as for the plan."""
+        for table in [name for name in self.grids if name in self.waiting]:
+            if {study.hash for study in self.studies_of(table)} <= set(chosen):
+                self.waiting.remove(table)
+                self.points[table] = [*self._points(table, chosen)]
+        self.points = {table: self.points[table] for table in self.grids if table in self.points}
+
+    def studies_of(self, table: str) -> list[Study]:
+        """The studies from which a table's grid takes values."""
+        return [study for name in sorted(self.grids[table].studies) for study in self.studies[name]]
+
+    def choices_name(self, table: str) -> str:
+        """Name of the file of what a table's studies chose: other studies have another file."""
+        folders = " ".join(study.folder for study in self.studies_of(table))
+        return f"{table}-{hashlib.sha256(folders.encode()).hexdigest()[:HASH_DIGITS]}"
+
+    def _study(self, name: str, point: Point, table: str) -> Study:
+        keys = [key for key in self.paper.tables[table].key_columns if key not in self.studies[name][0].search]
+        return study_for(point, self.studies[name], keys, self.grids[table].source)
+
+    def _points(self, table: str, chosen: Mapping[str, Axes]) -> Iterator[tuple[Axes, str, str]]:
+        entry, grid = self.paper.tables[table], self.grids[table]
+        for point in grid.points(lambda name, point: chosen[self._study(name, point, table).hash]):
             cell, measuring = cell_name(point.recipe), point.measuring.name
-            check_moments(entry.moment, point.recipe, f"{grid.source}, at {describe(point.axes)},")
+            place = f"{grid.source}, at {describe(point.axes)},"
+            check_moments(entry.moment, point.recipe, place)
+            if entry.points and not point.measuring.samples:
+                raise ConfigError(f"{place} a table of points needs samples to draw: measure: {{samples: 20}}")
             self.recipes[cell], self.measurings[measuring] = point.recipe, point.measuring
             yield {key: point.value(key) for key in entry.key_columns}, cell, measuring
 
@@ -158,15 +200,16 @@ class Plan:
         seeds = self.seeds_of(table)
         return [PlannedRun(axes, seed, *place) for axes, *place in self.points[table] for seed in seeds]
 
-    @cached_property
-    def plan_files(self) -> dict[str, str]:
-        """Text of each measured table's plan, by table."""
-        return {table: plan_text(self.runs(table), self.paper.tables[table].key_columns) for table in self.points}
+    def plan_file(self, table: str) -> str:
+        """Text of a measured table's plan."""
+        if table not in self._texts:
+            self._texts[table] = plan_text(self.runs(table), self.paper.tables[table].key_columns)
+        return self._texts[table]
 
     def write(self, folder: Path) -> None:
         """Write the plan of each measured table as <folder>/<paper>/<table>.csv, if it changed."""
-        for table, text in self.plan_files.items():
-            path = folder / self.paper.name / f"{table}.csv"
+        for table in self.points:
+            path, text = folder / self.paper.name / f"{table}.csv", self.plan_file(table)
             if not path.exists() or path.read_text() != text:
                 with replacing(path) as part:
                     part.write_text(text)
@@ -208,6 +251,16 @@ class Plan:
         """Tables that a solver computes at this scale."""
         return [name for name in self.scale.tables if self.paper.tables[name].solver]
 
+    def studied(self) -> list[str]:
+        """Tables of a study's trials at this scale."""
+        return [name for name in self.scale.tables if self.paper.tables[name].study]
+
+    def trials_of(self, table: str) -> list[tuple[Axes, Study]]:
+        """The studies whose trials a table shows, each with the table's key columns."""
+        entry = self.paper.tables[table]
+        studies = self.studies[str(entry.study)]
+        return [({key: study.point.value(key) for key in entry.key_columns}, study) for study in studies]
+
     def settings(self, table: str) -> list[Axes]:
         """Settings of a theory table, its blocks multiplied out."""
         return [setting for block in self.scale.tables[table] for setting in combinations(block)]
@@ -219,7 +272,7 @@ class Plan:
     def draws_spec(self, name: str) -> DrawsSpec:
         """Specification of a table of draws, for the script measure_draws."""
         table = self.paper.tables[name]
-        return DrawsSpec(points=self.subsets[name], seeds=tuple(range(table.draws or 0)), **_content(table))
+        return DrawsSpec(subsets=self.subsets[name], seeds=tuple(range(table.draws or 0)), **_content(table))
 
 
 def check_moments(moments: tuple[Moment, ...], recipe: Recipe, place: str) -> None:

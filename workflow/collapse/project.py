@@ -10,6 +10,7 @@ from collapse.paper import Paper
 from collapse.paper_files import load_papers
 from collapse.plan import Plan
 from collapse.strict import ConfigError, read_yaml
+from collapse.studies.chosen import chosen_values
 
 
 def read_project(folder: Path, changes: dict[str, Any] | None = None) -> tuple[Config, list[Paper]]:
@@ -20,11 +21,17 @@ def read_project(folder: Path, changes: dict[str, Any] | None = None) -> tuple[C
     return config, load_papers(folder / "papers")
 
 
+def plan_of(paper: Paper, scale: str, config: Config) -> Plan:
+    """The plan of a paper at a scale, with what finished studies chose; raises ConfigError and DamagedFile."""
+    chosen = chosen_values(Path(config.results, scale, "studies"))
+    return Plan(paper, scale, config.seeds, config.protocol, chosen)
+
+
 def plans_of(config: Config, papers: list[Paper]) -> Iterator[Plan]:
     """The plan of every paper at every scale."""
     for paper in papers:
         for scale in paper.scales:
-            yield Plan(paper, scale, config.seeds, config.protocol)
+            yield plan_of(paper, scale, config)
 
 
 def tables_of_target(target: str, config: Config, papers: list[Paper]) -> list[tuple[Plan, str]]:
@@ -32,9 +39,7 @@ def tables_of_target(target: str, config: Config, papers: list[Paper]) -> list[t
 
     Targets: all, a paper, <paper>_<figure>, or a figure of the configuration's paper. Raises ConfigError for another.
     """
-    plans = [
-        Plan(paper, config.scale, config.seeds, config.protocol) for paper in papers if config.scale in paper.scales
-    ]
+    plans = [plan_of(paper, config.scale, config) for paper in papers if config.scale in paper.scales]
     targets: dict[str, list[tuple[Plan, str]]] = {"all": [(plan, table) for plan in plans for table in plan.points]}
     for plan in plans:
         targets[plan.paper.name] = [(plan, table) for table in plan.points]

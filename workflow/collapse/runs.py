@@ -5,7 +5,7 @@
     history.csv                 its epochs
     checkpoints/                its kept weights
     run.json                    how it went; vouches for the files above; written last
-    <measuring>/                statistics.safetensors and metrics.csv
+    <measuring>/                statistics.safetensors, metrics.csv and, where samples are kept, points.csv
     state/                      what a later call of a killed or failed job goes on from
 
 Snakemake knows run.json, statistics.safetensors and metrics.csv alone. It deletes what a failed job has newly written,
@@ -25,6 +25,8 @@ from collapse.atomic_io import DamagedFile, read_json, replacing, sha256
 from collapse.identity import cell_name, digest, hash_in
 from collapse.recipe import Recipe, Seeds
 from collapse.strict import UserError
+
+POINTS = "points.csv"
 
 
 class WrongRun(UserError, RuntimeError):

@@ -32,8 +32,10 @@ class Column(ConfigModel):
         "each layer, that layer), logits; classifier, head (the linear head's weights multiplied); network (its "
         "answers); layers, layers_inside (decay_*: those inside blocks too)",
     )
-    split: Literal["train", "held_out", "test", "-"] = Field(
-        default="train", description="train, held_out, test; - for what needs no samples"
+    split: Literal["train", "held_out", "held_out_noisy", "test", "-"] = Field(
+        default="train",
+        description="train, held_out (with unchanged labels), held_out_noisy (with labels changed as those of the "
+        "train set), test; - for what needs no samples",
     )
     bn_mode: Literal["eval", "train"] = Field(
         default="eval", description="train: batch norms by the statistics of chunks of 100 samples (He & Su 2023)"
@@ -103,6 +105,11 @@ class Content(ConfigModel):
     inside: bool = Field(default=False, description="layers inside others (blocks) are layers of their own")
     best: Best | None = Field(default=None, description="keep the best value of one axis alone")
 
+    points: bool = Field(
+        default=False,
+        description="instead of columns, a row for each point of a picture of the features: kept samples (measure: "
+        "samples), means, rows of the classifier; their places x1 to x3",
+    )
     draws: PositiveInt | None = Field(
         default=None,
         description="measured on that many random subsets of the data alone, without a run (claims: drawn)",
@@ -132,7 +139,11 @@ class Table(Content):
     solver: str | None = Field(
         default=None, description=f"what computes the table, instead of columns; {meanings(SOLVERS)}"
     )
-
+    study: str | None = Field(
+        default=None,
+        description="instead of columns, the trials of the scale's study of that name: a row for each trial and "
+        "searched axis",
+    )
     measure: dict[str, Any] = Field(
         default={},
         description="how its runs are measured, by keys of Measuring, where the grid does not say it",
@@ -141,7 +152,7 @@ class Table(Content):
     @property
     def measured(self) -> bool:
         """Whether the table is measured on runs; others are computed, or measured on the data alone."""
-        return bool(self.columns) and not self.draws
+        return (bool(self.columns) or self.points) and not self.draws
 
     def found_keys(self, blocks: tuple[Axes, ...]) -> tuple[str, ...]:
         """Keys whose values no grid states: only the finished table shows them."""
@@ -151,8 +162,10 @@ class Table(Content):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Table":
-        if bool(self.columns) == bool(self.solver):
-            raise ValueError("give either columns (measured on runs) or solver (theory)")
+        if [bool(self.columns), bool(self.solver), self.points, bool(self.study)].count(True) != 1:
+            raise ValueError("give one of columns or points (measured on runs), solver (theory), study (its trials)")
+        if self.points and (self.moment or self.best or self.predictions or set(self.rows_per) - {"epoch"}):
+            raise ValueError("a table of points has no moment, best, predictions, or rows_per but epoch")
         if self.solver:
             check_choice("solver", self.solver, SOLVERS)
         elif self.draws:

@@ -13,7 +13,7 @@ import pandas as pd
 from collapse.metrics.groups import group_name
 from collapse.plan import PlannedRun, TableSpec
 from collapse.recipe import Recipe
-from collapse.runs import check_dataset, read_run
+from collapse.runs import POINTS, check_dataset, read_run
 from collapse.strict import UserError
 from collapse.table import TPT_ACCURACY, Column, Content, Prediction
 from collapse.theory.entries import PREDICTIONS
@@ -91,6 +91,33 @@ def seeds_table(spec: TableSpec, plan: Sequence[PlannedRun], results: Path) -> p
     if spec.best:
         table = best(table, spec)
     return table.loc[:, [*spec.keys, "seed", *spec.value_columns, "status", "reason"]]
+
+
+def points_table(spec: TableSpec, plan: Sequence[PlannedRun], results: Path) -> pd.DataFrame:
+    """The points of every run's picture (collapse.metrics.points): of its last epoch, unless `spec.rows_per` has epoch.
+
+    Columns: the spec's key_columns, epoch, seed, those of points.csv, and the run's `status`. Raises CutOff for a run
+    whose points are gone.
+    """
+    parts = []
+    for planned in plan:
+        run = read_measured_run(planned, results)
+        path = results / "runs" / planned.folder / planned.measuring / POINTS
+        if not path.exists():
+            raise CutOff(f"{path} is gone: delete {path.with_name('metrics.csv')}, and run again to measure anew")
+        part = pd.read_csv(path)
+        if "epoch" not in spec.rows_per:
+            part = part.loc[part.epoch == run.recipe.protocol.total_epochs]
+        parts.append(part.assign(**planned.axes, seed=planned.seed, status=run.status))
+    table = pd.concat(parts, ignore_index=True)
+    first = [*spec.key_columns, "epoch", "seed"]
+    return table.loc[:, [*first, *(name for name in table if name not in first)]]
+
+
+def count_points(points: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """The number of points of each kind, for each combination of the spec's keys."""
+    keys = [*spec.keys, "split", "kind"]
+    return points.groupby(keys, sort=False, dropna=False).agg(points=("seed", "size")).reset_index()
 
 
 def why_missing(run: Run, keys: dict[str, tuple], places: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from collapse.measuring import Measuring
-from collapse.runs import check_dataset, kept_statistics, link, read_run
+from collapse.runs import check_dataset, read_run
 from collapse.statistics.origin import measured
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -34,17 +34,10 @@ if __name__ == "__main__":
     # Not earlier: importing torch takes longer than to see that there is nothing to do.
     import torch
 
-    from collapse.statistics.extract import extract_run
+    from collapse.statistics.extract import extract_once
     from collapse.training.device import choose_device, share
-    from collapse.training.state import locked
 
     torch.set_num_threads(args.threads)
     with share(choose_device(args.device, args.gpus), args.jobs_per_gpu, args.locks) as device:
         for folder, path in missing:
-            with locked(folder):
-                kept = kept_statistics(folder, args.measuring.name)
-                if not measured(kept, folder, args.measuring) and not measured(path, folder, args.measuring):
-                    extract_run(folder, args.dataset.parent, args.measuring, kept, device)
-                if measured(kept, folder, args.measuring):
-                    (path.parent / "metrics.csv").unlink(missing_ok=True)  # those of other statistics
-                    link(kept, path)
+            extract_once(folder, args.dataset.parent, args.measuring, path, device)

@@ -29,6 +29,7 @@ from collapse.paper import PublishedValues
 from collapse.paper_files import FigureEntry, PaperFile, SameAs, ScaleFile, TableEntry, View
 from collapse.recipe import Labels, Recipe
 from collapse.strict import Choices
+from collapse.studies.spec import Search, StudyEntry
 from collapse.table import Best, Column, Prediction
 from collapse.training.protocol import FirstPhase, Protocol
 
@@ -37,7 +38,7 @@ MODELS = {
     model.__name__.removesuffix("Entry").removesuffix("File"): model
     for model in (
         *(Config, PaperFile, Protocol, FigureEntry, TableEntry, View, Column, Best, Prediction, ClaimEntry, Condition),
-        *(Published, PublishedValues, ScaleFile, SameAs),
+        *(Published, PublishedValues, ScaleFile, SameAs, StudyEntry, Search),
         *(Recipe, Imbalance, Labels, FirstPhase, NetworkOptions, Measuring, Subset),
         *(OwnDataset, OwnImages, OwnNetwork, OwnBuilder),
     )

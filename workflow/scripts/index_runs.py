@@ -29,7 +29,8 @@ def status(folder: Path) -> str:
 if __name__ == "__main__":
     args = parser.parse_args()
     config, papers = read_project(CONFIG)
-    asked, runs = users(plans_of(config, papers)), (args.results or Path(config.results)) / "runs"
+    runs = (args.results or Path(config.results)) / "runs"
+    asked = users(plans_of(config, papers), runs)
     rows = []
     for folder in sorted(runs.glob(RUN)):
         dataset, model, run, seed = folder.parts[-4:]

@@ -15,7 +15,8 @@ parser.add_argument("--results", type=Path, help="a results folder; by default t
 if __name__ == "__main__":
     args = parser.parse_args()
     config, papers = read_project(CONFIG)
-    items = inventory(args.results or Path(config.results), users(plans_of(config, papers)))
+    results = args.results or Path(config.results)
+    items = inventory(results, users(plans_of(config, papers), results / "runs"))
     rows = [(item.holds, str(len(item.paths)), f"{item.size / 1e6:.1f}", item.delete, item.paths[0]) for item in items]
     lines = [HEADER, *(tuple(map(str, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -18,7 +18,7 @@ parser.add_argument("--out-draws", type=Path, required=True)
 if __name__ == "__main__":
     args = parser.parse_args()
     rows = []
-    for axes, subset in args.spec.points:
+    for axes, subset in args.spec.subsets:
         metrics = {name: column.metric for name, column in args.spec.columns.items()}
         draws = measure_draws(subset, args.datasets / subset.dataset, args.spec.seeds, metrics.values())
         for seed, found in zip(args.spec.seeds, draws, strict=True):

@@ -38,7 +38,8 @@ def delete(path: Path) -> bool:
 if __name__ == "__main__":
     args = parser.parse_args()
     config, papers = read_project(CONFIG)
-    items = inventory(args.results or Path(config.results), users(plans_of(config, papers)))
+    results = args.results or Path(config.results)
+    items = inventory(results, users(plans_of(config, papers), results / "runs"))
     doomed = [item for item in items if item.prune]
     for item in doomed:
         print(f"{len(item.paths)} {item.holds}, {item.size / 1e6:.1f} MB:")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from collapse.plan import TableSpec, read_plan
 from collapse.runs import forget
-from collapse.tables import seeds_table, summary
+from collapse.tables import count_points, points_table, seeds_table, summary
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--spec", type=TableSpec.model_validate_json, required=True, help="JSON of collapse.plan.TableSpec")
@@ -18,8 +18,9 @@ parser.add_argument("--out-seeds", type=Path, required=True)
 if __name__ == "__main__":
     args = parser.parse_args()
     runs = read_plan(args.plan, args.plan_sha256)
-    seeds = seeds_table(args.spec, runs, args.results)
+    read, summarise = (points_table, count_points) if args.spec.points else (seeds_table, summary)
+    seeds = read(args.spec, runs, args.results)
     seeds.to_csv(args.out_seeds, index=False)
-    summary(seeds, args.spec).to_csv(args.out, index=False)
+    summarise(seeds, args.spec).to_csv(args.out, index=False)
     for run in runs:  # not earlier: only now the jobs that made them are known to have succeeded
         forget(args.results / "runs" / run.folder, run.measuring)

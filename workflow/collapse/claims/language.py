@@ -114,6 +114,8 @@ REDUCTIONS = {
     "gain": "greatest - first",
     "drop": "greatest - last",
     "greatest_distance": "greatest absolute value",
+    "range": "greatest - least",
+    "least_ratio": "least of the later values / first",
     "argmax": "where on the axis it is greatest, the first of equals",
     "trend": "Kendall's tau with the axis, 1 where it rises at every step, 0 where it is constant",
     "rank_correlation": "Spearman's correlation with with_column, 0 where either is constant",
@@ -159,6 +161,11 @@ class ClaimEntry(ConfigModel):
     compare: dict[str, tuple[Any, Any]] = Field(
         default={}, description="axis: [one, other]: what is claimed is of the value at the other less that at the one"
     )
+    unmatched: tuple[str, ...] = Field(
+        default=(),
+        description="axes whose values need not be the same at both places of compare, as the smoothing that only one "
+        "of two losses has: `where` leaves one value of them at each place",
+    )
     share_of_panels: Condition | None = Field(
         default=None, description="what is claimed is of the share of panels that satisfy this condition"
     )
@@ -187,9 +194,11 @@ class ClaimEntry(ConfigModel):
             raise ValueError("compare takes one axis")
         if self.minus_column and self.ratio_to_column:
             raise ValueError("give minus_column or ratio_to_column, not both")
-        used = [*self.mean_over, *filter(None, [self.across]), *self.compare]
+        used = [*self.mean_over, *filter(None, [self.across]), *self.compare, *self.unmatched]
         if len(set(used)) < len(used):
-            raise ValueError("an axis is used once: in mean_over, across or compare")
+            raise ValueError("an axis is used once: in mean_over, across, compare or unmatched")
+        if self.unmatched and not self.compare:
+            raise ValueError("unmatched goes with compare")
         if self.share_of_panels and self.share_of_panels.drawn is not None:
             raise ValueError("share_of_panels can not be a condition on draws")
         return self
@@ -230,11 +239,12 @@ def matcher(wanted: Any) -> Callable[[Any], bool]:
         interval = Condition.model_validate(wanted).interval()
         return lambda value: isinstance(value, int | float) and interval.holds(value)
     values = [comparable(value) for value in (wanted if isinstance(wanted, list | tuple) else [wanted])]
-    return lambda value: value in values
+    return lambda value: (None if value != value else value) in values  # a table's empty cell is NaN
 
 
 def describe(wanted: Any) -> str:
     """What `where` asks for, in words."""
     if isinstance(wanted, dict):
         return str(Condition.model_validate(wanted))
-    return " or ".join(map(str, wanted if isinstance(wanted, list | tuple) else [wanted]))
+    values = wanted if isinstance(wanted, list | tuple) else [wanted]
+    return " or ".join("null" if value is None else str(value) for value in values)

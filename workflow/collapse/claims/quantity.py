@@ -1,5 +1,6 @@
 """The quantity that a claim is about, computed from a table: a value for every panel and seed."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -40,6 +41,8 @@ REDUCTIONS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
     "gain": lambda place, values, others: values.max() - values[0],
     "drop": lambda place, values, others: values.max() - values[-1],
     "greatest_distance": lambda place, values, others: np.abs(values).max(),
+    "range": lambda place, values, others: np.ptp(values),
+    "least_ratio": lambda place, values, others: values[1:].min() / values[0] if values[0] else math.nan,
     "argmax": lambda place, values, others: place[values.argmax()],
     "trend": lambda place, values, others: trend(place, values),
     "rank_correlation": lambda place, values, others: rank_correlation(values, others),
@@ -58,7 +61,7 @@ def quantity(claim: Claim, table: pd.DataFrame, keys: Sequence[str], found_keys:
     rows = select(with_value(claim, table), claim.where, keys, found_keys)
     pinned = {axis for axis, wanted in claim.where.items() if isinstance(wanted, str) and wanted in EXTREMES}
     compared = next(iter([*filter(None, [claim.across]), *claim.compare]), None)
-    used = {*claim.mean_over, claim.across, *claim.compare, *pinned}
+    used = {*claim.mean_over, claim.across, *claim.compare, *claim.unmatched, *pinned}
     panels = [key for key in keys if key not in used]
     seed = ["seed"] if "seed" in rows else []
     if claim.mean_over:
@@ -68,6 +71,7 @@ def quantity(claim: Claim, table: pd.DataFrame, keys: Sequence[str], found_keys:
     if claim.across:
         rows = across(claim, rows, [*panels, *seed, *claim.compare])
     for axis, places in claim.compare.items():
+        check_matched(rows, axis, places, claim.unmatched)
         rows = compare(rows, axis, places, [*panels, *seed])
     rows = complete(rows.loc[:, [*panels, *seed, "value", "reason"]], panels)
     return share(rows, claim.share_of_panels) if claim.share_of_panels else rows
@@ -172,6 +176,15 @@ def across(claim: Claim, rows: pd.DataFrame, others: Sequence[str]) -> pd.DataFr
     result = reduce_groups(rows, others, value=reduced)
     result.loc[result.value.isna() & (result.reason == ""), "reason"] = f"fewer than 2 values of {axis}, or a zero"
     return result
+
+
+def check_matched(rows: pd.DataFrame, axis: str, places: tuple[Any, Any], unmatched: Sequence[str]) -> None:
+    """Raise ConfigError where several values of an unmatched axis are left at one of the compared places."""
+    for name, place in itertools.product(unmatched, places):
+        found = rows.loc[rows[axis] == comparable(place), name].unique()
+        if len(found) > 1:
+            there = ", ".join(map(str, found))
+            raise ConfigError(f"unmatched: at {axis} {place}, `where` leaves several values of {name}: {there}")
 
 
 def compare(rows: pd.DataFrame, axis: str, places: tuple[Any, Any], others: Sequence[str]) -> pd.DataFrame:

@@ -199,6 +199,10 @@ ACCURACY = {
     "accuracy": Metric("answers:fraction", ("correct", "count"),
         "fraction of right answers"),
 }
+MERGED = {
+    "accuracy_merged": Metric("answers:fraction", ("correct_merged", "count"),
+        "fraction of right answers, the latent half of a class counted as the class (Nguyen et al. 2023)"),
+}
 ANSWERS = ACCURACY | {
     "loss": Metric("answers:fraction", ("loss", "count"),
         "mean cross-entropy"),
@@ -222,6 +226,12 @@ CORRUPTION = {
         "memorization over that distance and the number of train samples"),
     "corruption_bias": Metric("memorization:corruption_bias", ("pull", "count"),
         "where changed samples lie between their true class (0) and their label's (1)"),
+}
+
+# Measured on the statistics of the features, as VARIABILITY, by the labels before some were changed.
+BY_TRUE_LABELS = {
+    "nc1_true_labels": Metric("variability:nc1", SCATTER,
+        "nc1 of the train set by its labels before some were changed (Nguyen et al. 2023)"),
 }
 
 # Measured on D of the measured layers in order: `fuzziness` (L,) of all, `first` up to the middle layer, `second` from
@@ -275,8 +285,8 @@ OTHER_DATA = {
 METRICS = (
     LINEAR_MAP | WEIGHT_ENERGY | FEATURE_ENERGY | VARIABILITY | CENTRED | DUALITY | BIAS | LINEAR_HEAD | OPTIMUM
     | OPTIMUM_AS_CODED | FLOORS | GAP | OF_SIMPLEX
-    | ANSWERS | CALIBRATION | CORRUPTION | DECAYS["separation_fuzziness"] | DECAYS["separation_fuzziness_principal"]
-    | PER_CLASS | OTHER_DATA
+    | ANSWERS | MERGED | CALIBRATION | CORRUPTION | BY_TRUE_LABELS | DECAYS["separation_fuzziness"]
+    | DECAYS["separation_fuzziness_principal"] | PER_CLASS | OTHER_DATA
 )
 
 # Former names of metrics, and their present names.

@@ -31,7 +31,7 @@ def network_rows(
     `groups`: slices of classes, by name, for geometry, accuracy and loss; None: all classes at once.
     `per_class`: add the metrics of each class.
     """
-    products = _below(tensors, "head/product")
+    products = below(tensors, "head/product")
     groups = groups or {"all": slice(None)}
     if "head/classifier" in tensors:
         weight = tensors["head/classifier"]
@@ -64,23 +64,25 @@ def network_rows(
                 middle = known.index(layers[len(layers) // 2])
                 at = At(split, name, bn_mode)
                 yield from decay_rows(entries.DECAYS[metric], [values[layer] for layer in known], middle, at)
-    for split in ("train", "held_out", "test"):
+    for split in ("train", "held_out", "held_out_noisy", "test"):
         if f"{split}/answers/count" in tensors:
-            yield from answer_rows(_below(tensors, f"{split}/answers"), split, groups, per_class)
+            yield from answer_rows(below(tensors, f"{split}/answers"), split, groups, per_class)
     if "other/mean" in tensors:
         given = {"means": tensors["train/eval/features/mean"], "other": tensors["other/mean"]}
         yield from At("train", "features", "eval").rows(entries.OTHER_DATA, given)
     if "train/corruption/count" in tensors:
         yield from corruption_rows(tensors)
+    if "train/true_labels/count" in tensors:
+        yield from At("train", "features", "eval").rows(entries.BY_TRUE_LABELS, below(tensors, "train/true_labels"))
 
 
 def layer_statistics(tensors: Statistics, order: list[str]) -> dict[tuple[str, str, str], Statistics]:
     """Statistics of every layer, by (split, bn_mode, layer); layers in `order` come first, as files sort by name."""
     parts = (name.split("/") for name in tensors if name.endswith("/coordinates"))
-    keys = {(split, bn_mode, layer) for split, bn_mode, layer, *_ in parts}
+    keys = {(split, bn_mode, layer) for split, bn_mode, layer, *_ in parts if bn_mode in ("eval", "train")}
     depth = {layer: number for number, layer in enumerate(order)}
     ordered = sorted(keys, key=lambda key: (*key[:2], depth.get(key[2], len(depth)), key[2]))
-    return {key: _below(tensors, "/".join(key)) for key in ordered}
+    return {key: below(tensors, "/".join(key)) for key in ordered}
 
 
 def classifier_rows(weight: np.ndarray) -> Iterator[Row]:
@@ -167,6 +169,8 @@ def answer_rows(found: Statistics, split: str, groups: Groups, per_class: bool =
     for name, group in groups.items():
         of_group = {name: counted[group] for name, counted in counts.items()}
         yield from At(split, "network", "eval", name).rows(entries.ANSWERS, of_group)
+    # Without latent classes there is nothing to merge.
+    yield from At(split, "network", "eval").rows(entries.MERGED, {"correct_merged": found["correct"]} | found)
     yield from At(split, "network", "eval").rows(entries.CALIBRATION, found)
     for c in range(len(found["count"])) if per_class else ():
         of_class = {name: counted[c : c + 1] for name, counted in counts.items()}
@@ -176,12 +180,13 @@ def answer_rows(found: Statistics, split: str, groups: Groups, per_class: bool =
 def corruption_rows(tensors: Statistics) -> Iterator[Row]:
     """Memorization metrics of the train samples whose label was changed."""
     given = {
-        **_below(tensors, "train/corruption"),
+        **below(tensors, "train/corruption"),
         "means": tensors["test/eval/features/mean"],
         "samples": int(tensors["train/answers/count"].sum()),
     }
     return At("train", "features", "eval").rows(entries.CORRUPTION, given)
 
 
-def _below(tensors: Statistics, prefix: str) -> Statistics:
+def below(tensors: Statistics, prefix: str) -> Statistics:
+    """The tensors whose names begin with <prefix>/, by the rest of their names."""
     return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}

@@ -35,6 +35,14 @@ def trace_ratio(within: np.ndarray, sigma_between: np.ndarray, rank: int) -> flo
     return float(((kept.T @ within @ kept).diagonal() / eigenvalues[-rank:]).sum())
 
 
+def expected_rank(present: np.ndarray, width: np.ndarray | int) -> int:
+    """Rank of Sigma_B where class means are in general position: of the classes present (K,) less one, at most d.
+
+    width: d, in files an array of one number.
+    """
+    return min(int(present.sum()) - 1, np.asarray(width).item())
+
+
 def need_variability(count: np.ndarray) -> None:
     """Raise Undefined where no class has two samples: variability is then zero without collapse."""
     need(bool((count > 1).any()), "one sample a class: nothing varies within")
@@ -50,7 +58,7 @@ def nc1(coordinates: np.ndarray, within: np.ndarray, count: np.ndarray, width: i
     equal = np.full(present.sum(), 1 / max(1, present.sum()))
     middle = None if centre == "class" else count[present] / count.sum() @ coordinates[present]
     sigma_between = between(coordinates[present], equal, middle)
-    ratio = trace_ratio(within, sigma_between, min(present.sum() - 1, width))
+    ratio = trace_ratio(within, sigma_between, expected_rank(present, width))
     need_variability(count)
     return ratio / present.sum()
 
@@ -67,7 +75,7 @@ def separation_fuzziness(coordinates: np.ndarray, within: np.ndarray, count: np.
     """
     present = count > 0
     sigma_between = between(coordinates[present], count[present] / count.sum())
-    ratio = trace_ratio(within, sigma_between, min(present.sum() - 1, width))
+    ratio = trace_ratio(within, sigma_between, expected_rank(present, width))
     need_variability(count)
     return ratio
 
@@ -83,7 +91,7 @@ def separation_fuzziness_unweighted(
     present = count > 0
     equal = np.full(present.sum(), 1 / max(1, present.sum()))
     middle = count[present] / count.sum() @ coordinates[present]
-    ratio = trace_ratio(within, between(coordinates[present], equal, middle), min(present.sum() - 1, width))
+    ratio = trace_ratio(within, between(coordinates[present], equal, middle), expected_rank(present, width))
     need_variability(count)
     return ratio
 

@@ -13,9 +13,11 @@ from collapse.plotting.curves import (
 )
 from collapse.plotting.epochs import epoch_array, epoch_axis, epoch_panels, moment_handles, moment_lines, over_epochs
 from collapse.plotting.law import accuracy, laws
+from collapse.plotting.losses import loss_looks, with_losses
 from collapse.plotting.panels import (
     chance_line,
     count_note,
+    drop_empty,
     label_outside,
     legend,
     level_line,
@@ -29,6 +31,7 @@ from collapse.plotting.panels import (
 from collapse.plotting.style import (
     GREY,
     ONE_COLUMN,
+    PAGE_HEIGHT,
     TWO_COLUMNS,
     Look,
     house_style,
@@ -38,10 +41,12 @@ from collapse.plotting.style import (
     number,
     render,
 )
+from collapse.training.entries import loss_title
 
 __all__ = [
     "GREY",
     "ONE_COLUMN",
+    "PAGE_HEIGHT",
     "TWO_COLUMNS",
     "LogScale",
     "Look",
@@ -54,6 +59,7 @@ __all__ = [
     "curve_note",
     "curves",
     "dataset_title",
+    "drop_empty",
     "epoch_array",
     "epoch_axis",
     "epoch_panels",
@@ -65,6 +71,8 @@ __all__ = [
     "log_numbers",
     "look",
     "looks",
+    "loss_looks",
+    "loss_title",
     "moment_handles",
     "moment_lines",
     "network_and_dataset",
@@ -78,4 +86,5 @@ __all__ = [
     "render",
     "simplex_line",
     "theory_curves",
+    "with_losses",
 ]  # fmt: skip

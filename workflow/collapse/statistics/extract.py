@@ -12,14 +12,15 @@ from collapse.data.subsets import draw_more, read_rows
 from collapse.measuring import Measuring
 from collapse.models.network import Network
 from collapse.recipe import Labels, Recipe
-from collapse.runs import check_dataset, check_files, read_run
+from collapse.runs import POINTS, check_dataset, check_files, kept_statistics, link, read_run
 from collapse.statistics.network import network_statistics
-from collapse.statistics.origin import origin
+from collapse.statistics.origin import measured, origin
 from collapse.statistics.recorder import FeatureRecorder, Place
 from collapse.statistics.sweep import KEPT_BYTES, Batch, Passes, batched
 from collapse.strict import UserError
 from collapse.tensors import write_tensors
 from collapse.training.inputs import load_images, load_train, load_true_labels, read_classes
+from collapse.training.state import locked
 from collapse.training.weights import load_checkpoint
 
 BATCH = 512
@@ -48,13 +49,26 @@ def extract_run(folder: Path, dataset: Path, measuring: Measuring, path: Path, d
     held_out = load_held_out(recipe, dataset, rows, measuring.held_out, device) if measuring.held_out else None
     if recipe.labels.noise or recipe.labels.latent:
         train = (*train, load_true_labels(recipe, dataset, rows, device))
+    merged = recipe.num_classes if recipe.labels.latent else None
     for epoch, entry in run["checkpoints"].items():
         network = load_checkpoint(folder, recipe, entry).to(device).eval()
-        named = checkpoint_statistics(network, train, test, recipe.num_labels(), measuring, held_out)
+        named = checkpoint_statistics(network, train, test, recipe.num_labels(), measuring, held_out, merged)
         tensors |= {f"epoch-{int(epoch):04d}/{name}": tensor.cpu().numpy() for name, tensor in named.items()}
         for key, names in (("layers", network.measured), ("layers_inside", network.measured_inside)):
             metadata[key] = " ".join(name for name in layer_names(network, names) if wanted(name, network, measuring))
     write_tensors(path, tensors, metadata)
+
+
+def extract_once(folder: Path, dataset: Path, measuring: Measuring, path: Path, device: torch.device) -> None:
+    """Extract a run's statistics unless they are there. A second name keeps them while their job may still fail."""
+    with locked(folder):
+        kept = kept_statistics(folder, measuring.name)
+        if not measured(kept, folder, measuring) and not measured(path, folder, measuring):
+            extract_run(folder, dataset, measuring, kept, device)
+        if measured(kept, folder, measuring):
+            for name in ("metrics.csv", POINTS):
+                (path.parent / name).unlink(missing_ok=True)  # those of other statistics
+            link(kept, path)
 
 
 class NoSuchLayer(UserError, ValueError):
@@ -74,10 +88,16 @@ def wanted(name: str, network: Network, measuring: Measuring) -> bool:
 
 
 def load_held_out(recipe: Recipe, dataset: Path, rows: np.ndarray, count: int, device: torch.device) -> Samples:
-    """Held-out samples: `count` of each class of the train split that are not in `rows`, with unchanged labels."""
+    """Held-out samples: `count` of each class of the train split that are not in `rows`, with unchanged labels and,
+    where the labels of the train set are changed, with labels that are changed as those.
+    """
     _, labels = read_classes(recipe, dataset, "train")
+    chosen = draw_more(labels, rows, count, recipe.seeds.data)
     unchanged = recipe.model_copy(update={"labels": Labels()})
-    return load_images(unchanged, dataset, "train", draw_more(labels, rows, count, recipe.seeds.data), device)
+    held_out = load_images(unchanged, dataset, "train", chosen, device)
+    if recipe.labels == Labels():
+        return held_out
+    return *held_out, load_images(recipe, dataset, "train", chosen, device)[1]
 
 
 def checkpoint_statistics(
@@ -87,11 +107,13 @@ def checkpoint_statistics(
     num_classes: int,
     measuring: Measuring,
     held_out: Samples | None = None,
+    merged: int | None = None,
     memory: int = KEPT_BYTES,
 ) -> dict[str, Tensor]:
     """Statistics of a network on each sample of the train subset once, the held-out samples, and the test split, if
     there is one.
 
+    merged: as in network_statistics. held_out: images, labels and, where they are to be measured too, changed labels.
     memory: bytes of activations that each split, in each mode of the batch norms, may keep between sweeps. Where they
     fit, as the features alone do but for very large datasets, every sample passes through the network once; else every
     sweep runs the network again, and the result is the same.
@@ -107,10 +129,13 @@ def checkpoint_statistics(
         num_classes,
         train=passes(train),
         test=None if test is None else passes(test),
-        held_out=None if held_out is None else passes(held_out),
+        held_out=None if held_out is None else passes(held_out[:2]),
+        held_out_noisy=passes((held_out[0], held_out[2])) if held_out is not None and len(held_out) > 2 else None,
         in_train_mode=passes(train, TRAIN_MODE_BATCH, train_mode=True) if "train" in measuring.bn_modes else None,
         noisy=len(train) > 2,
+        merged=merged,
         components=measuring.principal_components,
+        samples=measuring.samples,
     )
 
 

@@ -73,10 +73,11 @@ class Layers:
         return result
 
 
-def answers(batches: Iterable[Batch], num_classes: int) -> dict[str, Tensor]:
+def answers(batches: Iterable[Batch], num_classes: int, merged: int | None = None) -> dict[str, Tensor]:
     """Statistics of the network's answers; empty without logits.
 
-    By class (K,): count, correct, and loss, the sum of cross-entropies. For 15 equal bins of the largest softmax
+    By class (K,): count, correct, and loss, the sum of cross-entropies; with `merged`, a number of classes, also
+    correct_merged, the answers that are right modulo that number. For 15 equal bins of the largest softmax
     probability (B,): bin_count, bin_correct, and bin_confidence, the sum of these probabilities.
     """
     result: dict[str, Tensor] = {}
@@ -95,6 +96,9 @@ def answers(batches: Iterable[Batch], num_classes: int) -> dict[str, Tensor]:
             "bin_correct": _sums(bins, right, BINS),
             "bin_confidence": _sums(bins, confidence, BINS),
         }
+        if merged:
+            right = (answer % merged == batch.labels % merged).double()
+            found["correct_merged"] = _sums(batch.labels, right, num_classes)
         result = {key: result.get(key, 0) + value for key, value in found.items()}
     return result
 
@@ -109,7 +113,8 @@ def corruption(batches: Iterable[Batch], layer: str, test_mean: Tensor) -> dict[
     count (K,); distance_test (K,), the sum of the samples' distances to their true class's row of test_mean (K, d), the
     class means of the test split; distance_clean (K,), the same with class means of unchanged train samples; pull (K,),
     the sum of <h - mu_true, mu_label - mu_true> / |mu_label - mu_true|^2 with means of unchanged samples: 0 at the mean
-    of the true class, 1 at the mean of the label's class. Nguyen et al. 2023, Section 3 and code.
+    of the true class, 1 at the mean of the label's class; clean_mean and changed_mean (K, d), the means of unchanged
+    and of changed samples. Nguyen et al. 2023, Section 3 and code.
     """
     classes, width = test_mean.shape
     moments = Moments(classes, width, test_mean.device)
@@ -117,11 +122,13 @@ def corruption(batches: Iterable[Batch], layer: str, test_mean: Tensor) -> dict[
         kept = batch.labels == batch.true_labels
         moments.add(batch.activations[layer][kept], batch.labels[kept])
     clean, result = moments.mean, {}
+    moved = Moments(classes, width, test_mean.device)
     for batch in batches:
         changed = batch.labels != batch.true_labels
         assert batch.true_labels is not None  # a noisy split's batches have them
         true, label = batch.true_labels[changed], batch.labels[changed]
         features = batch.activations[layer][changed].flatten(1).double()
+        moved.add(features, true)
         direction = clean[label] - clean[true]
         pull = ((features - clean[true]) * direction).sum(1) / direction.square().sum(1)
         found = {
@@ -131,4 +138,4 @@ def corruption(batches: Iterable[Batch], layer: str, test_mean: Tensor) -> dict[
             "pull": _sums(true, pull, classes),
         }
         result = {key: result.get(key, 0) + value for key, value in found.items()}
-    return result
+    return result | ({"clean_mean": clean, "changed_mean": moved.mean} if result else {})

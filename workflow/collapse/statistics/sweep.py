@@ -22,6 +22,11 @@ class Batch:
     labels: Tensor
     true_labels: Tensor | None = None
 
+    def by_true_labels(self, layer: str) -> "Batch":
+        """The activations of one layer alone, and the original labels as labels."""
+        assert self.true_labels is not None  # asked of splits with changed labels
+        return Batch({layer: self.activations[layer]}, None, self.true_labels)
+
     def nbytes(self) -> int:
         """Bytes of all tensors."""
         tensors = [*self.activations.values(), *(getattr(self, field.name) for field in fields(self)[1:])]

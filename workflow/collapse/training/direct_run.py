@@ -54,7 +54,7 @@ class _Run:
         else:
             recipe, work = self.making.recipe, self.making.work
             images, labels = load_train(recipe, work.dataset, None, work.device)
-            reason = untrained(self.network, images, labels, recipe.imbalance.k_major)
+            reason = untrained(self.network, images, labels, recipe.imbalance.k_major, recipe.num_classes)
             status = "untrained" if reason else "ok"
         self.making.finish(status, reason, self.history, self.resumed_at, beside)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 class LossEntry:
     """A loss (logits (n, K), labels (n,)) -> scalar.
 
-    `function` is the loss's "module:function" or, if `smoothed`, the "module:function" of a function (alpha) -> loss.
-    `theory_factor` of a squared loss: K -> the factor that turns its decays into the decays of ||P H - Y||^2 / (2N),
-    whose optimum is known (collapse.theory.deep_linear).
+    `title` is what figures call it. `function` is the loss's "module:function" or, if `smoothed`, the "module:function"
+    of a function (alpha) -> loss. `theory_factor` of a squared loss: K -> the factor that turns its decays into the
+    decays of ||P H - Y||^2 / (2N), whose optimum is known (collapse.theory.deep_linear).
     """
 
+    title: str
     meaning: str
     function: str
     smoothed: bool = False
@@ -25,26 +26,30 @@ class LossEntry:
 
 
 LOSSES = {
-    "cross_entropy": LossEntry("mean over the batch", "collapse.training.losses:cross_entropy"),
+    "cross_entropy": LossEntry("CE", "mean over the batch", "collapse.training.losses:cross_entropy"),
     "label_smoothing": LossEntry(
+        "LS",
         "cross-entropy against (1 - alpha) one-hot + alpha / K",
         "collapse.training.losses:label_smoothing",
         smoothed=True,
     ),
     "label_relaxation": LossEntry(
+        "LR",
         "zero above 1 - alpha, else divergence from the nearest target that gives the label 1 - alpha",
         "collapse.training.losses:label_relaxation",
         smoothed=True,
     ),
     "mse": LossEntry(
+        "MSE",
         "squared distance to the one-hot target, mean over batch and classes",
         "collapse.training.losses:mse",
         theory_factor=lambda num_classes: num_classes / 2,
     ),
     "half_mse": LossEntry(
-        "half of mse", "collapse.training.losses:half_mse", theory_factor=lambda num_classes: num_classes
+        "MSE / 2", "half of mse", "collapse.training.losses:half_mse", theory_factor=lambda num_classes: num_classes
     ),
     "mse_per_sample": LossEntry(
+        "MSE, sum",
         "squared distance over twice the batch",
         "collapse.training.losses:mse_per_sample",
         theory_factor=lambda num_classes: 1.0,
@@ -77,3 +82,9 @@ OPTIMIZERS = {
         "L-BFGS", "strong Wolfe line search", "collapse.training.optimizers:lbfgs", passes=25, line_search=True
     ),
 }
+
+
+def loss_title(name: str, smoothing: float | None = None) -> str:
+    """Title of a loss in figures, with its smoothing if it has one."""
+    smoothed = LOSSES[name].smoothed and smoothing is not None
+    return f"{LOSSES[name].title} {smoothing:g}" if smoothed else LOSSES[name].title

@@ -77,7 +77,7 @@ def mse_per_sample(logits: Tensor, labels: Tensor) -> Tensor:
     return mse(logits, labels) * (logits.shape[1] / 2)
 
 
-def loss_named(name: str, alpha: float) -> Loss:
+def loss_named(name: str, alpha: float | None = None) -> Loss:
     """The loss of that name, smoothed by `alpha` where it is smoothed; raises ValueError for an alpha out of range."""
     entry = LOSSES[name]
     function = resolve_name(entry.function)

@@ -1,12 +1,14 @@
 """How a network is trained, as a paper's file says it."""
 
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from collapse.strict import Choices, ConfigModel, meanings
 from collapse.training.entries import LOSSES, OPTIMIZERS
+
+SMOOTHING = 0.1  # alpha of a smoothed loss, where nothing else is said
 
 
 class FirstPhase(ConfigModel):
@@ -34,11 +36,12 @@ class Protocol(ConfigModel):
     )
     lr_factor: PositiveFloat = Field(default=0.1, description="factor of the step size at each milestone")
     loss: Annotated[str, Choices(LOSSES)] = Field(default="cross_entropy", description=meanings(LOSSES))
-    smoothing: float = Field(
-        default=0.1,
-        ge=0,
+    smoothing: float | None = Field(
+        default=None,
+        gt=0,
         lt=1,
-        description=f"alpha of {' and '.join(name for name, entry in LOSSES.items() if entry.smoothed)}",
+        description=f"alpha of {' and '.join(name for name, entry in LOSSES.items() if entry.smoothed)}, where null is "
+        f"{SMOOTHING}; other losses have none",
     )
     separate_decay: bool = Field(
         default=False,
@@ -56,6 +59,16 @@ class Protocol(ConfigModel):
         "networks are measured in float32, unconstrained features in float64",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _own_smoothing(cls, data: Any) -> Any:
+        """Recipes of before smoothing could be null have a number with every loss: it means nothing there."""
+        if not isinstance(data, dict) or data.get("loss", "cross_entropy") not in LOSSES:
+            return data
+        smoothed = LOSSES[data.get("loss", "cross_entropy")].smoothed
+        given = data.get("smoothing")
+        return {**data, "smoothing": (SMOOTHING if given is None else given) if smoothed else None}
+
     @field_validator("milestones")
     @classmethod
     def _fractions(cls, milestones: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
@@ -71,8 +84,6 @@ class Protocol(ConfigModel):
             raise ValueError("give milestones or step_epochs, not both")
         if self.feature_decay and not self.separate_decay:
             raise ValueError("feature_decay needs separate_decay: true")
-        if LOSSES[self.loss].smoothed and self.smoothing == 0:
-            raise ValueError(f"{self.loss} needs a smoothing above 0")
         return self
 
     @property

@@ -83,5 +83,6 @@ def _train(training: Training, making: Making) -> tuple[str, str]:
     except Diverged as error:
         save_checkpoint(training.network, folder, len(training.history) - 1)
         return "diverged", str(error)
-    reason = untrained(training.network, training.images, training.labels, recipe.imbalance.k_major)
+    classes = recipe.imbalance.k_major, recipe.num_classes
+    reason = untrained(training.network, training.images, training.labels, *classes)
     return ("untrained", reason) if reason else ("ok", "")
