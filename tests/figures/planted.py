@@ -116,6 +116,79 @@ DEPTHS = [
     for layers in range(3, deepest)
     for choice in CHOICES
 ]
+LOSSES = [("cross_entropy", None), ("label_smoothing", 0.1), ("label_smoothing", 0.2), ("label_relaxation", 0.1),
+          ("mse", None)]  # fmt: skip
+
+
+def of_losses(axis, values, measures, losses=LOSSES, **axes):
+    """A table of measures that grow along an axis, less for later losses, for each combination of the axes' values."""
+    cells = [dict(zip(axes, given, strict=True)) for given in itertools.product(*axes.values())]
+    rows = [
+        cell
+        | {"loss": loss, "smoothing": smoothing, axis: value}
+        | {name: top * (i + 1) / (j + 2) for name, top in measures.items()}
+        for cell in cells
+        for j, (loss, smoothing) in enumerate(losses)
+        for i, value in enumerate(values)
+    ]
+    return of_seeds({name: [row[name] for row in rows] for name in rows[0]}, dict.fromkeys(measures, 0.01))
+
+
+NOISES = [0, 0.05, 0.1, 0.2, 0.3, 0.4]
+NOISY = {"dilation": 0.1, "memorization": 90, "memorization_relative": 0.1, "memorization_fraction": 0.02}
+MORE = {"corruption_bias": 0.1, "nc1": 0.01, "nc1_true_labels": 0.1, "nc1_logits": 0.01, "train_accuracy": 0.1,
+        "test_accuracy": 0.15, "calibration_error": 0.05}  # fmt: skip
+
+
+def pictured():
+    """Points of two losses: a sample of each class and label, means, and the rows of the head."""
+    kinds = [
+        *(("train", "sample", label, true) for label in (0, 1) for true in (0, 1)),
+        *(("test", "sample", label, label) for label in (0, 1)),
+        *((split, "mean", label, label) for split in ("train", "test") for label in (0, 1)),
+        *(("train", kind, label, label) for kind in ("clean_mean", "changed_mean") for label in (0, 1)),
+    ]
+    rows = []
+    for loss, smoothing in LOSSES[:2]:
+        cell = {"dataset": "digits", "loss": loss, "smoothing": smoothing, "noise": 0.2, "epoch": 60, "seed": 0}
+        for i, (split, kind, label, true) in enumerate(kinds):
+            place = {
+                "x1": 5.0 * (label == 0) + i / 7,
+                "x2": 5.0 * (label == 1),
+                "spread": 0.7 if kind == "mean" else None,
+            }
+            rows.append(cell | place | {"split": split, "kind": kind, "label": label, "true_label": true})
+        for c in (0, 1):
+            place = {"x1": 1.0 - 2 * c, "x2": 2.0 * c - 1, "bias": 0.1 * c}
+            rows.append(cell | place | {"split": "-", "kind": "classifier", "label": c, "true_label": c})
+    return pd.DataFrame(rows)
+
+
+def trials(loss, names):
+    """Trials of a study of some parameters."""
+    objectives = [0.8, 0.9, 0.7, 0.95]
+    rows = [
+        {"dataset": "digits", "loss": loss, "noise": 0.2, "trial": i, "parameter": name, "value": 0.01 * (i + 1) ** 2,
+         "log": name == "learning_rate", "objective": value, "best_so_far": max(objectives[: i + 1]),
+         "importance": 1 / len(names), "chosen": i == 3}
+        for name in names
+        for i, value in enumerate(objectives)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def dilating():
+    """The memorization-dilation model at three smoothings and three noise levels."""
+    rows = [
+        {"smoothing": alpha, "noise": noise, "dilation": noise / (1 + 10 * alpha), "memorization": noise,
+         "dilation_small_noise": noise / (1 + 10 * alpha), "h1_x": 2.0, "h1_y": 0.0, "h2_x": 0.0, "h2_y": 2.0,
+         "u1_x": 0.1, "u1_y": 1.9, "u2_x": 1.9, "u2_y": 0.1}
+        for alpha in (0.0, 0.1, 0.2)
+        for noise in (1e-4, 1e-2, 0.05)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 COSINES = {"cos_minor": [-0.11, 0.02, 0.98, 1]}
 TABLES = {
     "deep_linear/fig2": (falling({"nc1": 6, "nc2_w": 4, "nc3": 5}, last=200, dataset=["cifar10"],
@@ -141,6 +214,33 @@ TABLES = {
                   "nc2_w_floor": [0] * 3 + [0.02, 0.01, 0.009], "nc3": [1e-16] * 6,
                   "nc3_code": [1e-16] * 3 + [0.02, 0.01, 0.007], "nc3_floor": [0] * 3 + [0.02, 0.01, 0.007]},
                  {"nc3": 1e-17}),
+    ),
+    "memorization_dilation/fig1": (pictured(),),
+    "memorization_dilation/fig2": (of_losses("noise", NOISES, NOISY, dataset=["mnist", "cifar10"], model=["mlp"]),),
+    "memorization_dilation/losses": (of_losses("noise", NOISES, NOISY | MORE, dataset=["digits"], model=["mlp"]),),
+    "memorization_dilation/fig3": (dilating(),),
+    "memorization_dilation/positive_model": (
+        pd.DataFrame({"num_classes": [2] * 4 + [10] * 4, "smoothing": [0.0, 0.0, 0.1, 0.1] * 2,
+                      "weight_decay": [1e-3, 0.5] * 4, "margin": [5, 0] * 4, "margin_unconstrained": [6, 0] * 4,
+                      "classifier_norm": [2, 0] * 4, "mean_norm": [1, 0] * 4}),
+    ),
+    "memorization_dilation/latent": (
+        of_losses("latent", [0, 0.1, 0.3, 0.5], {"dilation": 0.05, "merged_accuracy": 0.3}, LOSSES[:2],
+                  dataset=["mnist", "cifar10"], feature_dim=[2, 4]),
+    ),
+    "memorization_dilation/large_scale": (
+        pd.concat([
+            falling({"nc1": 4, "nc2": 1, "nc3": 1, "nc4": 1, "dilation": 2, "calibration_error": 1}, last=200,
+                    dataset=["cifar10"], model=["resnet18"], loss=[loss], noise=[0, 0.2]).assign(
+                        smoothing=smoothing, test_accuracy=0.7)
+            for loss, smoothing in LOSSES[:2]
+        ]),
+    ),
+    "memorization_dilation/study": (
+        trials("cross_entropy", ["learning_rate", "lr_factor"]),
+        trials("label_smoothing", ["learning_rate", "lr_factor", "smoothing"]),
+        of_seeds({"loss": ["cross_entropy", "label_smoothing"], "dilation": [0.3, 0.2], "memorization": [300, 200],
+                  "test_accuracy": [0.9, 0.92]}, {"dilation": 0.01}),
     ),
     "layer_peeled/fig2": (
         of_seeds(
