@@ -55,7 +55,7 @@ def test_the_script_writes_each_draw_and_their_central_95_percent(digits, tmp_pa
             "key_columns": ["dataset", "image_size"],
             "columns": {"separation_fuzziness": {"metric": "separation_fuzziness"}},
             "draws": 60,
-            "points": [({"dataset": "digits", "image_size": 8}, {"dataset": "digits", "samples": 15})],
+            "subsets": [({"dataset": "digits", "image_size": 8}, {"dataset": "digits", "samples": 15})],
             "seeds": list(range(60)),
         }
     )
