@@ -1,5 +1,6 @@
 """Studies: their trials do not depend on when a worker was killed."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from optuna.trial import TrialState
 
 from collapse.atomic_io import read_json
 from collapse.strict import ConfigError
@@ -16,6 +18,7 @@ from collapse.studies.result import Unfinished, write_result
 from collapse.studies.spec import Study, StudyEntry, studies_of
 from collapse.studies.worker import sobol_point, work
 
+ROOT = Path(__file__).parents[2]
 AXES = {"dataset": "digits", "classes": [0, 1], "model": "mlp", "counts": [100, 100], "noise": 0.2}
 PROTOCOL = {"learning_rate": 0.1, "weight_decay": 1e-3, "batch_size": 64, "epochs": 4}
 SEARCH = {"learning_rate": {"log": [1e-3, 0.5]}, "lr_factor": {"one_of": [0.01, 0.1, 0.5]}}
@@ -58,9 +61,10 @@ work(Study.model_validate_json(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 
 
 def started(told, worker, journal):
-    """A worker in a process of its own."""
+    """A worker in a process of its own, which finds the library and this file."""
     arguments = [sys.executable, "-c", WORKER, told.model_dump_json(), str(worker), str(journal)]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'workflow'}{os.pathsep}{ROOT}"}
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, env=environment)
 
 
 def kill_after(process, trials, seconds):
@@ -79,7 +83,7 @@ def ended(process):
     return process.returncode
 
 
-@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe"])
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "gp"])
 def test_a_study_killed_twice_ends_with_the_rows_of_one_left_alone(sampler, tmp_path):
     told = study(sampler=sampler)
     work(told, 0, tmp_path / "alone.journal", peak)
@@ -90,6 +94,8 @@ def test_a_study_killed_twice_ends_with_the_rows_of_one_left_alone(sampler, tmp_
     assert ended(started(told, 0, tmp_path / "killed.journal")) == 0
     alone, killed = (result(told, tmp_path / f"{name}.journal", tmp_path) for name in ("alone", "killed"))
     assert killed == alone
+    states = {trial.state for trial in open_study(tmp_path / "killed.journal", told.folder).trials}
+    assert states <= {TrialState.COMPLETE, TrialState.FAIL}  # no trial of a killed worker counts as running
     rates = [float(line.split(",")[2]) for line in alone[0].splitlines()[1:]]
     assert len(set(rates)) == told.trials
 
