@@ -158,7 +158,7 @@ def test_a_studys_trials_and_journal_are_not_pruned(studied, tmp_path):
 
 
 @pytest.mark.parametrize(("study", "block", "message"), [
-    (STUDY, CELL | {"counts": [[30] * 10], "from_study": "rate"}, "unknown study in from_study 'rate'"),
+    (STUDY, CELL | {"counts": [[30] * 10], "from_study": "rate"}, "unknown study in from_study of tables.tuned 'rate'"),
     (STUDY, CELL | {"counts": [[30] * 10], "from_study": "rates", "learning_rate": 0.1},
      "learning_rate is the study's: the block gives it too"),
     (STUDY | {"held_out": 130}, None, "held_out 130: digits has 120 train samples of class 0"),
@@ -167,3 +167,26 @@ def test_a_studys_trials_and_journal_are_not_pruned(studied, tmp_path):
 ])  # fmt: skip
 def test_a_mistake_is_one_clear_error_before_any_training(one_cell, tmp_path, study, block, message):
     assert message in with_study(one_cell.copy(tmp_path / "project"), study, block=block).error(TABLE)
+
+
+def mistaken(project, path, keys, value):
+    """The project with one value of a YAML file changed."""
+    file = project.folder / path
+    data = yaml.safe_load(file.read_text())
+    place = data
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    file.write_text(yaml.safe_dump(data, sort_keys=False))
+    return project
+
+
+@pytest.mark.parametrize(("path", "keys", "value", "message"), [
+    (PAPER, ("figures", "fig1", "tables", "trials", "study"), "rate", "unknown study of tables.trials 'rate'"),
+    (GRID, ("tables", "trials"), [{"noise": 0.1}], "tables.trials: a table of a study's trials has no grid"),
+    (GRID, ("tables", "tuned", 0, "from_study"), ["rates"], "unknown study in from_study of tables.tuned ['rates']"),
+    (PAPER, ("figures", "fig1", "tables", "tuned", "moment"), ["initial"], "initial needs measure_initial: true"),
+])  # fmt: skip
+def test_a_name_or_a_moment_that_no_study_or_run_has_is_an_error(one_cell, tmp_path, path, keys, value, message):
+    project = with_study(one_cell.copy(tmp_path / "project"))
+    assert message in mistaken(project, path, keys, value).error("fig1")

@@ -48,7 +48,7 @@ class Figure(ConfigModel):
 
 
 class Scale(ConfigModel):
-    """What a scale runs. `tables`: blocks of each table that has a grid there; none for a table of a study's trials."""
+    """What a scale runs. `tables` has the blocks of each table made there; () for a table of a study's trials."""
 
     deviations: str
     protocol: dict[str, Any]

@@ -4,7 +4,7 @@ In paper.yaml a map defines tables, views or columns where they are used; a list
 its top, for several figures or tables to share.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
@@ -142,6 +142,7 @@ def load_paper(folder: Path) -> Paper:
     with _blaming(folder / "paper.yaml"):
         families = dict(_families(file))
         data = _of_paper(file, families)
+        _check_studies(data["tables"], files)
     scales = {}
     for name in (name for name in get_args(ScaleName) if name in files):
         with _blaming(paths[name]):
@@ -246,13 +247,11 @@ def _scale(name: str, files: dict[str, ScaleFile], families: Families) -> dict[s
         family = families[check_choice("table", entry, families)]
         blocks = _blocks(entry, name, files, families)
         for table in family.values():
-            _check_blocks(table, blocks, f"tables.{entry}")
+            _check_blocks(table, blocks, f"tables.{entry}", file.studies)
         grids |= dict.fromkeys(family, blocks)
     for entry, chosen in file.seeds.items():
         of_runs = [table for table in file.tables if _of_runs(families[table][table])]
         seeds |= dict.fromkeys(families[check_choice("table of runs in seeds", entry, of_runs)], chosen)
-    for block in (block for blocks in grids.values() for block in blocks if "from_study" in block):
-        check_choice("study in from_study", block["from_study"], file.studies)
     every = [(name, table) for family in families.values() for name, table in family.items()]
     grids |= {name: () for name, table in every if table["study"] in file.studies}
     return {
@@ -264,12 +263,25 @@ def _scale(name: str, files: dict[str, ScaleFile], families: Families) -> dict[s
     }
 
 
-def _check_blocks(table: dict[str, Any], blocks: tuple[Axes, ...], place: str) -> None:
+def _check_studies(tables: Mapping[str, dict[str, Any]], files: Mapping[str, ScaleFile]) -> None:
+    studies = list(dict.fromkeys(name for file in files.values() for name in file.studies))
+    for name, table in tables.items():
+        if table["study"]:
+            check_choice(f"study of tables.{name}", table["study"], studies)
+
+
+def _check_blocks(table: dict[str, Any], blocks: tuple[Axes, ...], place: str, studies: Collection[str]) -> None:
+    if table["study"]:
+        raise ValueError(f"{place}: a table of a study's trials has no grid: its rows are those of studies")
     for given, renamed in map(split, blocks):
         for axis in renamed:
             check_axis(f"axis in rename of {place}", axis, table["key_columns"])
         for axis in given if _of_runs(table) else ():
             check_axis(f"axis in {place}", axis)
+    for block in (block for block in blocks if "from_study" in block):
+        if not _of_runs(table):
+            raise ValueError(f"{place}: from_study is for a table of runs")
+        check_choice(f"study in from_study of {place}", block["from_study"], list(studies))
 
 
 def _of_runs(table: dict[str, Any]) -> bool:

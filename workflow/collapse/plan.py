@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -152,7 +152,7 @@ class Plan:
         self.waiting = set(self.grids)
         self.settle(chosen or {})
         for table in self.waiting:  # no error shall wait for a study's end
-            list(self.grids[table].points(lambda name, point, table=table: self._study(name, point, table).example))
+            list(self._checked(table, lambda study: study.example))
 
     def settle(self, chosen: Mapping[str, Axes]) -> None:
         """Plan each waiting table whose studies are finished; `chosen` as for the plan."""
@@ -176,15 +176,20 @@ class Plan:
         return study_for(point, self.studies[name], keys, self.grids[table].source)
 
     def _points(self, table: str, chosen: Mapping[str, Axes]) -> Iterator[tuple[Axes, str, str]]:
-        entry, grid = self.paper.tables[table], self.grids[table]
-        for point in grid.points(lambda name, point: chosen[self._study(name, point, table).hash]):
+        for point in self._checked(table, lambda study: chosen[study.hash]):
             cell, measuring = cell_name(point.recipe), point.measuring.name
+            self.recipes[cell], self.measurings[measuring] = point.recipe, point.measuring
+            yield {key: point.value(key) for key in self.paper.tables[table].key_columns}, cell, measuring
+
+    def _checked(self, table: str, values: Callable[[Study], Axes]) -> Iterator[Point]:
+        """The points of a table's grid, with the values that a study gives; ConfigError for what can not be made."""
+        entry, grid = self.paper.tables[table], self.grids[table]
+        for point in grid.points(lambda name, point: values(self._study(name, point, table))):
             place = f"{grid.source}, at {describe(point.axes)},"
             check_moments(entry.moment, point.recipe, place)
             if entry.points and not point.measuring.samples:
                 raise ConfigError(f"{place} a table of points needs samples to draw: measure: {{samples: 20}}")
-            self.recipes[cell], self.measurings[measuring] = point.recipe, point.measuring
-            yield {key: point.value(key) for key in entry.key_columns}, cell, measuring
+            yield point
 
     def _subset(self, table: str, axes: Axes) -> tuple[Axes, drawn.Subset]:
         source = f"config/papers/{self.paper.name}/scales/{self.scale_name}.yaml, tables.{table}"

@@ -1,6 +1,8 @@
 """The jobs' commands. An error whose message says what to do is printed without a traceback."""
 
 import sys
+from argparse import ArgumentParser
+from pathlib import Path
 from types import TracebackType
 
 from collapse.strict import UserError
@@ -25,3 +27,12 @@ def explain(kind: type[BaseException], error: BaseException, trace: TracebackTyp
 
 
 sys.excepthook = explain
+
+
+def add_machine_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments that say what a job may use of its machine: device, gpus, jobs_per_gpu, locks, threads."""
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs the job asked for; 0: auto is the CPU")
+    parser.add_argument("--jobs-per-gpu", type=int, default=1, help="jobs that may share a GPU")
+    parser.add_argument("--locks", type=Path, required=True, help="folder of the machine's GPU locks")
+    parser.add_argument("--threads", type=int, required=True, help="CPU threads, of all workers together")

@@ -10,17 +10,14 @@ from pathlib import Path
 from collapse.measuring import Measuring
 from collapse.runs import check_dataset, read_run
 from collapse.statistics.origin import measured
+from scripts import add_machine_arguments
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--dataset", type=Path, required=True, help="manifest.json of the prepared dataset")
 parser.add_argument("--measuring", type=Measuring.identified, required=True, help="identity of a Measuring")
 parser.add_argument("--runs", type=Path, nargs="+", required=True, help="run.json of the runs")
 parser.add_argument("--out", type=Path, nargs="+", required=True, help="statistics files, one a run")
-parser.add_argument("--device", required=True)
-parser.add_argument("--gpus", type=int, default=1, help="GPUs the job asked for; 0: auto is the CPU")
-parser.add_argument("--jobs-per-gpu", type=int, default=1, help="jobs that may share a GPU")
-parser.add_argument("--locks", type=Path, required=True, help="folder of the machine's GPU locks")
-parser.add_argument("--threads", type=int, required=True)
+add_machine_arguments(parser)
 
 if __name__ == "__main__":
     args = parser.parse_args()

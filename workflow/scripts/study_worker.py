@@ -9,6 +9,7 @@ from pathlib import Path
 
 from collapse.atomic_io import write_json
 from collapse.studies.spec import Study
+from scripts import add_machine_arguments
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--study", type=Study.model_validate_json, required=True, help="JSON of a Study")
@@ -18,11 +19,7 @@ parser.add_argument("--dataset", type=Path, required=True, help="manifest.json o
 parser.add_argument("--results", type=Path, required=True, help="results folder: runs go below runs/")
 parser.add_argument("--out", type=Path, required=True, help="JSON of the worker's trials")
 parser.add_argument("--save-every", type=float, default=30.0, help="seconds between saved states of a training")
-parser.add_argument("--device", required=True)
-parser.add_argument("--gpus", type=int, default=1, help="GPUs the job asked for; 0: auto is the CPU")
-parser.add_argument("--jobs-per-gpu", type=int, default=1, help="jobs that may share a GPU")
-parser.add_argument("--locks", type=Path, required=True, help="folder of the machine's GPU locks")
-parser.add_argument("--threads", type=int, required=True)
+add_machine_arguments(parser)
 
 if __name__ == "__main__":
     args = parser.parse_args()

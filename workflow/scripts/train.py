@@ -11,18 +11,15 @@ from pathlib import Path
 
 from collapse.recipe import Recipe, Seeds
 from collapse.runs import finished, seed_of
+from scripts import add_machine_arguments
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--recipe", type=json.loads, required=True, help="collapse.identity.identity of a Recipe")
 parser.add_argument("--dataset", type=Path, required=True, help="manifest.json of the prepared dataset")
 parser.add_argument("--out", type=Path, nargs="+", required=True, help="run.json in each run's folder, .../seed-<s>/")
 parser.add_argument("--save-every", type=float, default=30.0, help="seconds between saved states")
-parser.add_argument("--device", required=True)
-parser.add_argument("--gpus", type=int, default=1, help="GPUs the job asked for; 0: auto is the CPU")
-parser.add_argument("--jobs-per-gpu", type=int, default=1, help="trainings that may share a GPU")
-parser.add_argument("--locks", type=Path, required=True, help="folder of the machine's GPU locks")
+add_machine_arguments(parser)
 parser.add_argument("--workers", type=int, default=1, help="runs trained side by side, each on a GPU of its own")
-parser.add_argument("--threads", type=int, required=True, help="CPU threads, of all workers together")
 
 if __name__ == "__main__":
     args = parser.parse_args()

@@ -228,7 +228,7 @@ CORRUPTION = {
         "where changed samples lie between their true class (0) and their label's (1)"),
 }
 
-# Measured on the statistics of the features, as VARIABILITY, by the labels before some were changed.
+# As VARIABILITY, with the means and scatter of the classes that samples had before some labels were changed.
 BY_TRUE_LABELS = {
     "nc1_true_labels": Metric("variability:nc1", SCATTER,
         "nc1 of the train set by its labels before some were changed (Nguyen et al. 2023)"),

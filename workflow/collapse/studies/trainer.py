@@ -14,7 +14,7 @@ from collapse.training.workers import SIGNALS, Machine, Task, train_tasks
 
 
 class Stopped(Exception):
-    """The worker was asked to stop, with this exit status; the study goes on from there when it is started again."""
+    """The worker was asked to stop, and exits with `status`. Started again, it goes on with the trial it was in."""
 
     def __init__(self, status: int):
         super().__init__(status)

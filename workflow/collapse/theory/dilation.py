@@ -1,4 +1,4 @@
-"""Memorization-dilation model of Nguyen et al. 2023: how far wrong labels spread the features of right ones.
+"""Memorization-dilation model of Nguyen et al. 2023: how far a class spreads where some samples have a wrong label.
 
 Two classes, one sample each, features of two dimensions that are not negative, decay lambda on W and H. W, h_1 and h_2
 stay at the minimiser of the positive layer-peeled model (collapse.theory.positive_layer_peeled): W = s (I - J/2),

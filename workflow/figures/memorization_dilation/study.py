@@ -1,4 +1,8 @@
-"""The studies of two losses: history, slices, importances, parallel coordinates; and the networks that they chose."""
+"""The studies of two losses, and the networks trained with what they chose.
+
+Of each study: the objective of every trial in turn, and against each searched value (slices); how much of its variance
+each searched value explains (importances); every trial as a line through its values (parallel coordinates).
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +21,7 @@ TUNED = {"dilation": "dilation (test NC1)", "memorization": "memorization, sum",
 
 
 def draw(cross_entropy: pd.DataFrame, label_smoothing: pd.DataFrame, tuned: pd.DataFrame) -> Figure:
-    """Two lines of panels for each study, of whose trials a table is given, and a line for `tuned`."""
+    """Two rows of panels for each of the two tables of trials, and one for `tuned`, the networks that were chosen."""
     studies = [cross_entropy, label_smoothing]
     figure = plt.figure(figsize=(plotting.TWO_COLUMNS, 7.6))
     columns = 1 + max(study.parameter.nunique() for study in studies)
