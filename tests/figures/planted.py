@@ -189,6 +189,51 @@ def dilating():
     return pd.DataFrame(rows)
 
 
+TERMINAL = {"equinorm_means": 1, "equinorm_classifiers": 2, "equiangularity_means": 1, "equiangularity_classifiers": 2,
+            "maximal_angle_means": 1, "maximal_angle_classifiers": 2, "self_duality": 2, "nc1": 4,
+            "ncc_mismatch_test": 1, "perturbation": -1, "perturbation_raw": -0.7, "spectrum_greatest": 0.5,
+            "spectrum_median": 0.4, "spectrum_least": 0.2}  # fmt: skip
+CELLS = [("mnist", "vgg11"), ("mnist", "resnet18"), ("cifar10", "vgg13"), ("cifar10", "resnet18"), ("stl10", "vgg13"),
+         ("stl10", "resnet50")]  # fmt: skip
+
+
+def terminal():
+    """Measures of six cells over training, and when each seed reached its moments; one never does."""
+    table = pd.concat(
+        falling(TERMINAL, last=350, dataset=[dataset], model=[model]).query("0 < epoch < 1000")
+        for dataset, model in CELLS
+    )
+    reached = {"zero_error": [20, 30, 40], "tpt": [25, 28, None], "last": [350] * 3}
+    moments = [
+        {"dataset": dataset, "model": model, "moment": moment, "seed": seed, "epoch": epoch}
+        for dataset, model in CELLS
+        for moment, epochs in reached.items()
+        for seed, epoch in enumerate(epochs)
+    ]
+    return table, pd.DataFrame(moments)
+
+
+def within_simplex(epochs=(1, 10, 40, 200)):
+    """Samples, means, classifiers of three classes, nearer to their vertices the later the epoch."""
+    kinds = [("train", "sample")] * 4 + [("train", "mean"), ("-", "classifier"), ("-", "vertex")]
+    rows = []
+    for epoch, label, (i, (split, kind)) in itertools.product(epochs, range(3), enumerate(kinds)):
+        place = np.eye(3)[label] - 0.05 + (kind != "vertex") * np.array([0.3, i / 10, -0.2]) / epoch
+        cell = {"dataset": "digits", "model": "mlp", "epoch": epoch, "seed": 0, "label": label, "true_label": label}
+        rows.append(cell | {"split": split, "kind": kind, "x1": place[0], "x2": place[1], "x3": place[2]})
+    return pd.DataFrame(rows)
+
+
+def improving():
+    """Test accuracy and perturbation at two moments, of all the published cells."""
+    cells = list(itertools.product(["mnist", "fashion_mnist", "svhn", "cifar10", "cifar100", "stl10"],
+                                   ["vgg11", "resnet18", "densenet40"], ["zero_error", "last"]))  # fmt: skip
+    rows = {"dataset": [c[0] for c in cells], "model": [c[1] for c in cells], "moment": [c[2] for c in cells]}
+    rows |= {"test_accuracy": [0.9 + 0.01 * (c[2] == "last") for c in cells]}
+    rows |= {"perturbation": [0.9 + (c[2] == "last") for c in cells]}
+    return of_seeds(rows, {"test_accuracy": 0.005, "perturbation": 0.1})
+
+
 COSINES = {"cos_minor": [-0.11, 0.02, 0.98, 1]}
 TABLES = {
     "deep_linear/fig2": (falling({"nc1": 6, "nc2_w": 4, "nc3": 5}, last=200, dataset=["cifar10"],
@@ -271,6 +316,26 @@ TABLES = {
                           overall_test_accuracy=[0.5, 0.7, 0.9], ratio=[1000] * 3), {"minority_test_accuracy": 0.1}),
     ),
     "layer_peeled/balanced": balanced(),
+    **{f"papyan/{name}": terminal() for name in (*(f"fig{n}" for n in range(2, 9)), "spectrum")},
+    "papyan/fig1": (within_simplex(),),
+    "papyan/table1": (improving(),),
+    "papyan/conventions": (
+        falling({"nc1": 4, "nc1_sum": 3.5, "nc1_sample_mean": 4.2, "nc1_trace_ratio": 3, "cdnv": 2.5,
+                 "maximal_angle_classifiers": 1, "nc2": 1.2, "self_duality": 2, "nc3": 1}, last=350,
+                dataset=["mnist", "cifar10"], model=["resnet18"]).query("0 < epoch < 1000"),
+    ),
+    "papyan/spikes": (falling({"nc1": 4, "train_loss": 3}, last=200, dataset=["digits"], model=["mlp"])
+                      .query("0 < epoch < 1000"),),
+    "papyan/learning_rates": (
+        (rates := of_seeds(
+            {"dataset": ["digits"] * 6, "model": ["mlp", "resnet18"] * 3,
+             "learning_rate": [1e-4, 1e-4, 5e-3, 5e-3, 0.25, 0.25],
+             "held_out_accuracy": [0.5, 0.6, 0.9, 0.95, 0.9, 0.3],
+             "test_accuracy": [0.5, 0.6, 0.9, 0.95, 0.9, 0.3], "nc1": [9, 1, 0.1, 0.02, 0.01, 0.003]},
+            {"held_out_accuracy": 0.01, "test_accuracy": 0.01, "nc1": 1e-3})),
+        rates.query("learning_rate == 5e-3").assign(chosen_by="held_out_accuracy"),
+    ),
+    "papyan/layers": law({"dataset": "digits", "model": "mlp"}, {"dataset": "cifar10", "model": "resnet18"}),
     "equi_separation/fig1": law(*({"optimizer": name, "layers": layers} for name in ("sgd", "momentum", "adam")
                                   for layers in (4, 8, 20))),
     "equi_separation/linear": law({"initialisation": "he"}, {"initialisation": "default"}, batch_norm=False),
@@ -296,6 +361,8 @@ PUBLISHED = {
     "layer_peeled/fig2": {"column": "cos_minor", "where": {"ratio": np.inf}, "value": 1, "unverified": True},
     "layer_peeled/table1": {"column": "minority_test_accuracy", "where": {"k_major": 3, "oversampling": 1},
                             "value": 0.2, "unverified": True},
+    "papyan/table1": {"column": "test_accuracy", "where": {"dataset": "mnist", "model": "vgg11", "moment": "last"},
+                      "value": 0.92, "unverified": True},
     "equi_separation/original": {"column": "rho", "where": {"layers": 8}, "value": 0.5, "unverified": False},
     "equi_separation/inputs": {"column": "separation_fuzziness", "where": {"dataset": "mnist"}, "value": 21,
                                "unverified": False},

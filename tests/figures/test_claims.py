@@ -286,6 +286,50 @@ def losses(plain, smoothed):
     )
 
 
+@pytest.mark.parametrize(("last", "verdict_"), [(0.09, "holds"), (0.11, "fails"), (10.0, "fails")])
+def test_one_place_over_the_other(last, verdict_):
+    """NC1 from zero error to the end: a tenth is less than a tenth or not; a rise fails; from 0 there is no ratio."""
+    data = pd.DataFrame([{"moment": m, "seed": s, "cos": v * (s + 1)}
+                         for m, v in (("zero_error", 1.0), ("last", last)) for s in SEEDS])  # fmt: skip
+    how = {"compare": {"moment": ["zero_error", "last"]}, "as_ratio": True}
+    found = row({"at_most": 0.1}, data, ["moment"], **how)
+    assert (found["verdict"], found["ours"]) == (verdict_, pytest.approx(last))
+    nothing = row({"at_most": 0.1}, data.assign(cos=data.cos.where(data.moment == "last", 0)), ["moment"], **how)
+    assert nothing["verdict"] == "undefined"
+    assert "or 0 at zero_error" in nothing["reason"]
+
+
+def spiked(seeds, peak=50.0):
+    """Falling curves over epochs 1 to 6, of which those of some seeds jump at an epoch of their own."""
+    return pd.DataFrame([
+        {"epoch": epoch, "seed": seed, "cos": 2.0**-epoch * (peak if seed in seeds and epoch == seed + 2 else 1)}
+        for seed in range(5) for epoch in range(1, 7)
+    ])  # fmt: skip
+
+
+def test_a_rise_over_the_least_until_then_is_each_seeds_or_the_medians():
+    """Each of five seeds jumps by 25 times, at epochs of their own: none but the first epoch's median sees it."""
+    how = {"across": "epoch", "reduce": "rise"}
+    assert row({"at_least": 10}, spiked(range(4)), ["epoch"], **how)["verdict"] == "inconclusive"  # 4 of 5
+    each = row({"at_least": 10}, spiked(range(5), peak=50), ["epoch"], **how)
+    assert (each["verdict"], each["ours"]) == ("holds", pytest.approx(25))
+    how["seeds"] = "curve_of_medians"
+    curve = row({"below": 0.5}, spiked(range(5)), ["epoch"], **how)
+    assert (curve["verdict"], curve["ours"], curve["n"]) == ("holds", 1 / 25, 1)
+    together = spiked(range(5)).assign(cos=lambda given: given.cos * np.where(given.epoch == 3, 30, 1))
+    assert row({"below": 0.5}, together, ["epoch"], **how)["verdict"] == "fails"  # all seeds jump at epoch 3
+    few = spiked(range(3)).query("seed < 3")
+    assert row({"below": 0.5}, few, ["epoch"], **how)["reason"].endswith("5 seeds, 3 ran")
+
+
+def test_one_spiked_seed_of_five_does_not_change_the_median():
+    """A claim on the end: each seed has to agree, or their median alone."""
+    end = {"where": {"epoch": "max"}}
+    data = spiked({4})  # at epoch 6, the last
+    assert row({"at_most": 0.02}, data, ["epoch"], seeds="median", **end)["verdict"] == "holds"
+    assert row({"at_most": 0.02}, data, ["epoch"], **end)["verdict"] == "inconclusive"
+
+
 def test_places_that_differ_in_a_further_axis_are_compared_where_one_value_of_it_is_left():
     """As cross-entropy, which has no smoothing, with label smoothing at one of several."""
     keys = ["loss", "smoothing", "noise"]
@@ -407,7 +451,7 @@ def test_conditions_mean_what_they_say(condition, inside, outside, words):
         ({"compare": {"ratio": [1, 2]}, "across": "ratio", "reduce": "change"}, "an axis is used once"),
         ({"minus_column": "a", "ratio_to_column": "b"}, "not both"),
         ({"where": {"ratio": {"drawn": 1}}}, "where can not ask for draws"),
-        ({"unmatched": ["ratio"]}, "unmatched goes with compare"),
+        ({"unmatched": ["ratio"]}, "unmatched and as_ratio go with compare"),
         ({"compare": {"ratio": [1, 2]}, "unmatched": ["ratio"]}, "an axis is used once"),
     ],
 )

@@ -118,6 +118,14 @@ def test_a_balanced_run_serves_every_majority(runs):
     assert (table.oversampling == 1).all()
 
 
+def test_a_table_may_have_the_median_of_its_seeds():
+    seeds = pd.DataFrame({"dataset": "digits", "seed": range(3), "cos_minor": [1.0, 2.0, 9.0], "status": "ok"})
+    spec = SPEC.model_copy(update={"key_columns": ("dataset",), "median": True})
+    (row,) = summary(seeds, spec).to_dict("records")
+    assert (row["cos_minor_mean"], row["cos_minor_median"]) == (4, 2)
+    assert "cos_minor_median" not in summary(seeds, spec.model_copy(update={"median": False}))
+
+
 def test_a_column_is_of_one_batch_norm_mode(runs):
     column = {"metric": "separation_fuzziness", "layer": "fc1", "bn_mode": "train"}
     for path, _, _ in metrics(runs):

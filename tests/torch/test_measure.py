@@ -31,6 +31,7 @@ from collapse.metrics.entries import (
     OPTIMUM_AS_CODED,
     OTHER_DATA,
     PER_CLASS,
+    PERTURBATION,
     VARIABILITY,
 )
 from collapse.metrics.measure import COLUMNS, measure_file
@@ -257,8 +258,10 @@ def test_metrics_csv_is_tidy_and_complete(run_statistics, recipe, tmp_path):
     assert len(set(keys)) == len(keys)
     assert all((row["value"] == "nan") == bool(row["reason"]) for row in written)
     absent = set(METRICS) - {row["metric"] for row in written}
-    # Of heads with separate decays alone, as below; of other data; of principal components; of each class.
+    # Of heads with separate decays alone, as below; of other data; of principal components; of each class; of images
+    # that are perturbed.
     unasked = {*OPTIMUM, *OPTIMUM_AS_CODED, *FLOORS, *GAP, *LINEAR_HEAD, *OF_SIMPLEX, *OTHER_DATA, *PER_CLASS}
+    unasked |= {*PERTURBATION}
     assert all(name in unasked or name.endswith("_principal") for name in absent)
 
 

@@ -37,6 +37,8 @@ def test_a_simplex_is_perfectly_collapsed(k):
     assert geometry.cosine_mean(frame) == pytest.approx(-1 / (k - 1), abs=EXACT)
     assert geometry.energy(frame) == pytest.approx(2.5**2, rel=EXACT)
     assert geometry.effective_rank(frame) == pytest.approx(k - 1, rel=1e-10)
+    for quantile in (0, 0.5, 1):
+        assert geometry.singular_quantile(frame, quantile) == pytest.approx(1, rel=1e-10)
     distance = math.sqrt(2 * k / (k - 1))  # of unit vectors at that angle
     assert geometry.uniformity(frame)[0] == pytest.approx(-math.log(distance), abs=EXACT)
     assert geometry.uniformity(frame, "riesz")[0] == pytest.approx(1 / distance, abs=EXACT)
@@ -48,6 +50,17 @@ def test_a_simplex_is_perfectly_collapsed(k):
         duality.uniform_duality(3 * frame, frame),
     ):  # fmt: skip
         assert zero == pytest.approx(0, abs=EXACT)
+
+
+def test_singular_values_of_centred_rows_are_relative_to_their_root_mean_square():
+    """Three centred rows with singular values 3 and 4, in a random orientation: rms sqrt(12.5)."""
+    left = np.linalg.qr(np.eye(3)[:, :2] - 1 / 3)[0]
+    rows = left @ np.diag([4, 3]) @ rotation(6)[:2]
+    for quantile, value in ((1, 4), (0.5, 3.5), (0, 3)):
+        assert geometry.singular_quantile(rows, quantile) == pytest.approx(value / math.sqrt(12.5))
+    assert geometry.singular_quantile(np.array([[1.0], [2.0], [-3.0]]), 0) == 0  # one dimension for three classes
+    with pytest.raises(Undefined, match="every vector is zero"):
+        geometry.singular_quantile(np.zeros((3, 2)), 0)
 
 
 @pytest.mark.parametrize("k", [3, 10, 100])

@@ -42,6 +42,16 @@ class Measuring(ConfigModel):
         description="samples of each class whose features are kept for pictures (tables with points: true), and as "
         "many with a changed label; of the train and of the test split",
     )
+    simplex_of: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt] | None = Field(
+        default=None,
+        description="with samples: three classes that are pictured within the simplex that the class means come "
+        "nearest to, for features of any dimension from K - 1 on",
+    )
+    perturbed: NonNegativeInt = Field(
+        default=0,
+        description="images of the test split, the same for every run, of which the smallest perturbation found by "
+        "DeepFool that changes the network's answer is measured",
+    )
     principal_components: PositiveInt | None = Field(
         default=None,
         description="measure separation_fuzziness_principal too, on that many principal components of wider layers",
@@ -63,8 +73,12 @@ class Measuring(ConfigModel):
                     f"held_out {self.held_out}: {recipe.dataset} has {held - wanted} train samples of class {label} "
                     f"beside the {wanted} of the train set"
                 )
+        if self.perturbed and recipe.kind == "direct":
+            raise ValueError("perturbed: unconstrained features have no images")
         width = recipe.options().declared_width(recipe.num_labels())
-        if self.samples and (width is None or width > MAX_PICTURED):
+        if self.simplex_of is not None:
+            self._check_simplex(recipe.num_labels(), width)
+        elif self.samples and (width is None or width > MAX_PICTURED):
             raise ValueError(
                 f"samples: a picture shows features of at most {MAX_PICTURED} dimensions, not {width or 'so many'}: "
                 f"give the network a feature_dim"
@@ -74,6 +88,15 @@ class Measuring(ConfigModel):
                 f"principal_components takes at most {MAX_PRINCIPAL_SAMPLES} train samples, not {sum(counts)}: "
                 f"it forms their Gram matrix"
             )
+
+    def _check_simplex(self, num_classes: int, width: int | None) -> None:
+        chosen = self.simplex_of or ()
+        if not self.samples:
+            raise ValueError("simplex_of needs samples, as samples: 20")
+        if len(set(chosen)) < len(chosen) or max(chosen) >= num_classes:
+            raise ValueError(f"simplex_of names three classes from 0 to {num_classes - 1}, each once")
+        if width is not None and width < num_classes - 1:
+            raise ValueError(f"simplex_of: {width} dimensions have no simplex of {num_classes} classes")
 
     def identity(self) -> str:
         """JSON of the version and of the values that are not defaults."""

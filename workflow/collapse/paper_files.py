@@ -40,6 +40,7 @@ class View(ConfigModel):
     )
     predictions: dict[Named, Prediction] = Field(default={}, description=Table.model_fields["predictions"].description)
     spread: bool = Field(default=True, description=Table.model_fields["spread"].description)
+    median: bool = Field(default=False, description=Table.model_fields["median"].description)
     moment: tuple[Moment, ...] = Field(default=(), description=Table.model_fields["moment"].description)
     rows_per: RowsPer = Field(default=(), description=Table.model_fields["rows_per"].description)
     inside: bool = Field(default=False, description=Table.model_fields["inside"].description)

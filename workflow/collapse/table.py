@@ -86,6 +86,7 @@ class Content(ConfigModel):
         default={}, description="measured columns; each gets _mean and _std over the seeds"
     )
     spread: bool = Field(default=True, description="false: the mean over the seeds alone, under the column's own name")
+    median: bool = Field(default=False, description="add the median over the seeds, as <column>_median")
     predictions: dict[str, Prediction] = Field(
         default={}, description="columns computed from the measured ones by a theory"
     )

@@ -261,9 +261,12 @@ def summary(seeds: pd.DataFrame, spec: Content) -> pd.DataFrame:
     """One row for each combination of the spec's keys. Each column becomes the mean over the seeds that have a value,
     their standard deviation (n - 1) and their number n. `runs` counts statuses, as "2 ok, 1 untrained".
 
-    Without `spec.spread`, the mean keeps the column's name, and n is added. Draws also get the central 95 %.
+    Without `spec.spread`, the mean keeps the column's name, and n is added. `spec.median` adds the median. Draws also
+    get the central 95 %.
     """
     hows: dict[str, Any] = {"_mean": "mean", "_std": "std"} if spec.spread else {"": "mean"}
+    if spec.median:
+        hows["_median"] = "median"
     if spec.draws:
         hows |= {"_low": lambda values: values.quantile(0.025), "_high": lambda values: values.quantile(0.975)}
     hows["_n"] = "count"

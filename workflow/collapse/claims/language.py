@@ -116,6 +116,7 @@ REDUCTIONS = {
     "greatest_distance": "greatest absolute value",
     "range": "greatest - least",
     "least_ratio": "least of the later values / first",
+    "rise": "greatest ratio of a value to the least until there",
     "argmax": "where on the axis it is greatest, the first of equals",
     "trend": "Kendall's tau with the axis, 1 where it rises at every step, 0 where it is constant",
     "rank_correlation": "Spearman's correlation with with_column, 0 where either is constant",
@@ -127,8 +128,9 @@ class ClaimEntry(ConfigModel):
 
     In this order: `where` selects rows; `minus_column` or `ratio_to_column` compare two columns; values are averaged
     over `mean_over`; `across` and `reduce` make one number of the values along an axis; `compare` takes the difference
-    of two places. What is left is a value for every seed and panel, a combination of the axes not yet used up;
-    `share_of_panels` makes one of the panels. (collapse.claims.quantity; the verdict: collapse.claims.verdict.)
+    (`as_ratio`: the ratio) of two places. What is left is a value for every seed and panel, a combination of the axes
+    not yet used up; `share_of_panels` makes one of the panels. (collapse.claims.quantity; the verdict:
+    collapse.claims.verdict.)
     """
 
     RENAMED: ClassVar = {
@@ -161,6 +163,9 @@ class ClaimEntry(ConfigModel):
     compare: dict[str, tuple[Any, Any]] = Field(
         default={}, description="axis: [one, other]: what is claimed is of the value at the other less that at the one"
     )
+    as_ratio: bool = Field(
+        default=False, description="with compare: the value at the other over that at the one, not less it"
+    )
     unmatched: tuple[str, ...] = Field(
         default=(),
         description="axes whose values need not be the same at both places of compare, as the smoothing that only one "
@@ -169,8 +174,10 @@ class ClaimEntry(ConfigModel):
     share_of_panels: Condition | None = Field(
         default=None, description="what is claimed is of the share of panels that satisfy this condition"
     )
-    seeds: Literal["each", "median"] = Field(
-        default="each", description="median: the median of the seeds alone decides; it needs five seeds"
+    seeds: Literal["each", "median", "curve_of_medians"] = Field(
+        default="each",
+        description="median: the median of the seeds alone decides; curve_of_medians: what is claimed is the curve of "
+        "their medians' value over the median of their own; both need five seeds",
     )
     condition: Condition = Field(description="what the quantity has to satisfy")
     published: Published = Field(description="the paper's own value")
@@ -197,8 +204,8 @@ class ClaimEntry(ConfigModel):
         used = [*self.mean_over, *filter(None, [self.across]), *self.compare, *self.unmatched]
         if len(set(used)) < len(used):
             raise ValueError("an axis is used once: in mean_over, across, compare or unmatched")
-        if self.unmatched and not self.compare:
-            raise ValueError("unmatched goes with compare")
+        if (self.unmatched or self.as_ratio) and not self.compare:
+            raise ValueError("unmatched and as_ratio go with compare")
         if self.share_of_panels and self.share_of_panels.drawn is not None:
             raise ValueError("share_of_panels can not be a condition on draws")
         return self

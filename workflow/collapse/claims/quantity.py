@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from collapse.claims.language import EXTREMES, Claim, Condition, comparable, describe, matcher
+from collapse.claims.verdict import MEDIAN_SEEDS
 from collapse.strict import ConfigError
 
 
@@ -22,6 +23,11 @@ def trend(place: np.ndarray, values: np.ndarray) -> float:
     if np.ptp(values) == 0:
         return 0.0
     return float(stats.kendalltau(place, values)[0])  # pyright: ignore[reportArgumentType] (its decorator hides the tuple)
+
+
+def rise(values: np.ndarray) -> float:
+    """Greatest ratio of one of the values (n,) to the least until there; NaN where a value is not positive."""
+    return float((values / np.minimum.accumulate(values)).max()) if values.min() > 0 else math.nan
 
 
 def rank_correlation(values: np.ndarray, others: np.ndarray) -> float:
@@ -43,6 +49,7 @@ REDUCTIONS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
     "greatest_distance": lambda place, values, others: np.abs(values).max(),
     "range": lambda place, values, others: np.ptp(values),
     "least_ratio": lambda place, values, others: values[1:].min() / values[0] if values[0] else math.nan,
+    "rise": lambda place, values, others: rise(values),
     "argmax": lambda place, values, others: place[values.argmax()],
     "trend": lambda place, values, others: trend(place, values),
     "rank_correlation": lambda place, values, others: rank_correlation(values, others),
@@ -59,6 +66,13 @@ def quantity(claim: Claim, table: pd.DataFrame, keys: Sequence[str], found_keys:
     ConfigError for a value of found_keys that is not in the table.
     """
     rows = select(with_value(claim, table), claim.where, keys, found_keys)
+    if claim.seeds == "curve_of_medians":
+        return over_medians(measured(claim, of_medians(rows, keys), keys), measured(claim, rows, keys))
+    return measured(claim, rows, keys)
+
+
+def measured(claim: Claim, rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The quantity of the rows that the claim selects."""
     pinned = {axis for axis, wanted in claim.where.items() if isinstance(wanted, str) and wanted in EXTREMES}
     compared = next(iter([*filter(None, [claim.across]), *claim.compare]), None)
     used = {*claim.mean_over, claim.across, *claim.compare, *claim.unmatched, *pinned}
@@ -72,7 +86,7 @@ def quantity(claim: Claim, table: pd.DataFrame, keys: Sequence[str], found_keys:
         rows = across(claim, rows, [*panels, *seed, *claim.compare])
     for axis, places in claim.compare.items():
         check_matched(rows, axis, places, claim.unmatched)
-        rows = compare(rows, axis, places, [*panels, *seed])
+        rows = compare(rows, axis, places, [*panels, *seed], claim.as_ratio)
     rows = complete(rows.loc[:, [*panels, *seed, "value", "reason"]], panels)
     return share(rows, claim.share_of_panels) if claim.share_of_panels else rows
 
@@ -140,6 +154,24 @@ def select(
     return rows
 
 
+def of_medians(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The medians over the seeds, at each combination of `keys`; raises NotRun for fewer than MEDIAN_SEEDS."""
+    if rows.seed.nunique() < MEDIAN_SEEDS:
+        raise NotRun(f"a claim on medians needs {MEDIAN_SEEDS} seeds, {rows.seed.nunique()} ran")
+    return reduce_groups(rows, keys, value=lambda part: part.value.median(), other=lambda part: part.other.median())
+
+
+def over_medians(curve: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:
+    """The quantity of the curve of medians, in each panel, over the median of the seeds' quantities."""
+    panels = [axis for axis in curve if axis not in ("value", "reason")]
+    own = reduce_groups(seeds, panels, value=lambda part: part.value.median())
+    merged = curve.merge(own, on=panels, suffixes=("", "_own")) if panels else curve.join(own.add_suffix("_own"))
+    value = merged.value / merged.value_own.where(merged.value_own != 0)
+    reason = merged.reason.where(merged.reason != "", merged.reason_own)
+    reason = reason.where(value.notna() | (reason != ""), "the median of the seeds is 0")
+    return merged.assign(value=value, reason=reason).loc[:, [*panels, "value", "reason"]]
+
+
 def mean_over(rows: pd.DataFrame, axes: Sequence[str], compared: str | None, panels: Sequence[str]) -> pd.DataFrame:
     """Keep, in each panel, the rows at values of `axes` that occur at every value of the axis `compared`.
 
@@ -187,8 +219,10 @@ def check_matched(rows: pd.DataFrame, axis: str, places: tuple[Any, Any], unmatc
             raise ConfigError(f"unmatched: at {axis} {place}, `where` leaves several values of {name}: {there}")
 
 
-def compare(rows: pd.DataFrame, axis: str, places: tuple[Any, Any], others: Sequence[str]) -> pd.DataFrame:
-    """The value at the second place on `axis` minus the value at the first."""
+def compare(
+    rows: pd.DataFrame, axis: str, places: tuple[Any, Any], others: Sequence[str], as_ratio: bool = False
+) -> pd.DataFrame:
+    """The value at the second place on `axis` minus the value at the first; as_ratio: divided by it."""
     for place in places:
         if not (rows[axis] == comparable(place)).any():
             raise NotRun(f"its grid has no {axis} {place}")
@@ -196,10 +230,13 @@ def compare(rows: pd.DataFrame, axis: str, places: tuple[Any, Any], others: Sequ
 
     def difference(part: pd.DataFrame) -> float:
         one, other = (part.value[part[axis] == comparable(place)] for place in places)
-        return other.iloc[0] - one.iloc[0] if len(one) == len(other) == 1 else math.nan
+        if not len(one) == len(other) == 1 or (as_ratio and one.iloc[0] == 0):
+            return math.nan
+        return other.iloc[0] / one.iloc[0] if as_ratio else other.iloc[0] - one.iloc[0]
 
     result = reduce_groups(chosen, others, value=difference)
-    result.loc[result.value.isna() & (result.reason == ""), "reason"] = f"not both of {places[0]} and {places[1]}"
+    lacking = f"not both of {places[0]} and {places[1]}" + (f", or 0 at {places[0]}" if as_ratio else "")
+    result.loc[result.value.isna() & (result.reason == ""), "reason"] = lacking
     return result
 
 

@@ -26,6 +26,15 @@ GEOMETRY = {
     "equinorm_unbiased": Metric("geometry:equinorm", ROWS,
         "the same with n - 1 (their code)", {"ddof": 1}),
 }
+# Measured on class means, centred by their mean: K - 1 singular values, which are all equal where means are a simplex.
+SPECTRUM = {
+    "spectrum_greatest": Metric("geometry:singular_quantile", ROWS,
+        "greatest singular value of the class means, over the root mean square of the K - 1", {"quantile": 1}),
+    "spectrum_median": Metric("geometry:singular_quantile", ROWS,
+        "the median of them, over the same", {"quantile": 0.5}),
+    "spectrum_least": Metric("geometry:singular_quantile", ROWS,
+        "the least of them, over the same", {"quantile": 0}),
+}
 # Measured on class means, centred by their mean.
 CENTRED = renamed(GEOMETRY, "_class_centred", "{name} of means centred by their mean, not the sample mean")
 
@@ -213,6 +222,16 @@ CALIBRATION = {
         "expected calibration error, 15 equal bins of the largest softmax probability"),
 }
 
+# Measured on perturbed test images: their l2 `norms` (n,), as the network sees them, `raw`, and which were `fooled`.
+PERTURBATION = {
+    "perturbation": Metric("perturbation:mean_norm", ("norms", "fooled"),
+        "mean l2 norm of DeepFool's perturbation, in normalised pixels (Papyan et al. 2020, Fig 8)"),
+    "perturbation_raw": Metric("perturbation:mean_norm", ("raw", "fooled"),
+        "the same, in pixels from 0 to 1"),
+    "perturbation_fooled": Metric("perturbation:fraction", ("fooled",),
+        "fraction of those images whose answer it changed"),
+}
+
 # Measured on samples whose label was changed (collapse.statistics.split.corruption), the class `means` (K, d) of the
 # test split, and the number of train `samples`.
 CORRUPTION = {
@@ -284,8 +303,8 @@ OTHER_DATA = {
 
 METRICS = (
     LINEAR_MAP | WEIGHT_ENERGY | FEATURE_ENERGY | VARIABILITY | CENTRED | DUALITY | BIAS | LINEAR_HEAD | OPTIMUM
-    | OPTIMUM_AS_CODED | FLOORS | GAP | OF_SIMPLEX
-    | ANSWERS | MERGED | CALIBRATION | CORRUPTION | BY_TRUE_LABELS | DECAYS["separation_fuzziness"]
+    | SPECTRUM | OPTIMUM_AS_CODED | FLOORS | GAP | OF_SIMPLEX
+    | ANSWERS | MERGED | CALIBRATION | PERTURBATION | CORRUPTION | BY_TRUE_LABELS | DECAYS["separation_fuzziness"]
     | DECAYS["separation_fuzziness_principal"] | PER_CLASS | OTHER_DATA
 )
 

@@ -47,6 +47,19 @@ def maximal_angle(rows: np.ndarray) -> float:
     return float(np.abs(cosines(rows) + 1 / (len(rows) - 1)).mean())
 
 
+def singular_quantile(rows: np.ndarray, quantile: float) -> float:
+    """Quantile of the K - 1 greatest singular values of centred rows (K, d), over their root mean square.
+
+    Rows whose mean is zero have no more. 1 for every quantile of a simplex.
+    """
+    need_rows(rows, 2)
+    values = np.zeros(len(rows) - 1)
+    found = np.linalg.svd(rows, compute_uv=False)[: len(values)]
+    values[: len(found)] = found
+    need(values.any(), "every vector is zero")
+    return float(np.quantile(values, quantile) / np.sqrt((values**2).mean()))
+
+
 def equinorm(rows: np.ndarray, ddof: int = 0) -> float:
     """Std_c ||row_c|| / Avg_c ||row_c||. Papyan et al. 2020, Fig 2.
 

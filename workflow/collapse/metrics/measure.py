@@ -32,7 +32,7 @@ def measure_file(statistics: Path, path: Path) -> None:
         found = {name.removeprefix(of_epoch): value for name, value in tensors.items() if name.startswith(of_epoch)}
         rows += [(number, *row) for row in network_rows(found, layers, inside, recipe, groups)]
         if measuring.samples:
-            pictured += [(number, *point) for point in points(found)]
+            pictured += [(number, *point) for point in points(found, measuring.simplex_of)]
     if measuring.samples:
         write_csv(path.with_name(POINTS), ("epoch", *POINT_COLUMNS), pictured)
     write_csv(path, COLUMNS, rows)

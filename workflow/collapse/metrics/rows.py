@@ -70,6 +70,8 @@ def network_rows(
     if "other/mean" in tensors:
         given = {"means": tensors["train/eval/features/mean"], "other": tensors["other/mean"]}
         yield from At("train", "features", "eval").rows(entries.OTHER_DATA, given)
+    if "test/perturbation/fooled" in tensors:
+        yield from At("test", "network", "eval").rows(entries.PERTURBATION, below(tensors, "test/perturbation"))
     if "train/corruption/count" in tensors:
         yield from corruption_rows(tensors)
     if "train/true_labels/count" in tensors:
@@ -108,7 +110,7 @@ def layer_rows(found: Statistics, at: At) -> Iterator[Row]:
     """Variability of a layer, and the geometry of its class means."""
     yield from at.rows(entries.VARIABILITY, found)
     coordinates = found["coordinates"]  # the origin is the mean of the class means
-    yield from at.rows(entries.CENTRED, {"rows": coordinates})
+    yield from at.rows(entries.CENTRED | entries.SPECTRUM, {"rows": coordinates})
     sample_centred = coordinates - global_mean(coordinates, found["count"])
     yield from at.rows(entries.GEOMETRY | entries.SHAPE, {"rows": sample_centred})
 

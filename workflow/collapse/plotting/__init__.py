@@ -1,6 +1,7 @@
 """One look for every figure, and what several figures draw. Scripts read tables with a row for each seed."""
 
 from collapse.data.entries import dataset_title
+from collapse.models.entries import network_title
 from collapse.plotting.curves import (
     LogScale,
     aside_of,
@@ -11,7 +12,15 @@ from collapse.plotting.curves import (
     published_points,
     theory_curves,
 )
-from collapse.plotting.epochs import epoch_array, epoch_axis, epoch_panels, moment_handles, moment_lines, over_epochs
+from collapse.plotting.epochs import (
+    epoch_array,
+    epoch_axis,
+    epoch_panels,
+    log_epochs,
+    moment_handles,
+    moment_lines,
+    over_epochs,
+)
 from collapse.plotting.law import accuracy, laws
 from collapse.plotting.losses import loss_looks, with_losses
 from collapse.plotting.panels import (
@@ -41,6 +50,7 @@ from collapse.plotting.style import (
     number,
     render,
 )
+from collapse.plotting.terminal import terminal_phase
 from collapse.training.entries import loss_title
 
 __all__ = [
@@ -68,6 +78,7 @@ __all__ = [
     "laws",
     "legend",
     "level_line",
+    "log_epochs",
     "log_numbers",
     "look",
     "looks",
@@ -76,6 +87,7 @@ __all__ = [
     "moment_handles",
     "moment_lines",
     "network_and_dataset",
+    "network_title",
     "num_classes",
     "number",
     "over_epochs",
@@ -85,6 +97,7 @@ __all__ = [
     "published_points",
     "render",
     "simplex_line",
+    "terminal_phase",
     "theory_curves",
     "with_losses",
 ]  # fmt: skip

@@ -41,10 +41,10 @@ class LogScale:
         places = np.where(np.isinf(values), self.at_infinity, np.asarray(values, float))
         return places * (end / self.low) ** (aside / 100)
 
-    def draw(self, axes: Axes) -> None:
-        """Set the scale, its ticks and, between the last finite value and infinity, the break."""
+    def draw(self, axes: Axes, narrow: bool = False) -> None:
+        """Set the scale, its ticks (in a narrow panel powers of ten alone), and the break before infinity."""
         axes.set_xscale("log")
-        subs = log_subs(self.low, self.high)
+        subs = (1,) if narrow else log_subs(self.low, self.high)
         ticks = LogLocator(subs=subs).tick_values(self.low, self.high)
         shown = [tick for tick in ticks if 0.99 * self.low <= tick <= 1.01 * self.high]
         labels = [number(tick) for tick in shown]

@@ -37,6 +37,15 @@ def epoch_axis(axes: Axes, last: float) -> None:
     axes.set_xlim(-0.15, last * 1.15)
 
 
+def log_epochs(axes: Axes, last: float) -> None:
+    """Epochs from 1 on a log scale, with room for the marks at both ends."""
+    axes.set_xscale("log")
+    decades = [10**power for power in range(6) if 10**power <= last]
+    axes.set_xticks(decades, [number(tick) for tick in decades])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(0.8, last * 1.25)
+
+
 def epoch_panels(
     table: pd.DataFrame,
     measures: Mapping[str, str],

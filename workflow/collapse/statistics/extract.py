@@ -13,6 +13,7 @@ from collapse.measuring import Measuring
 from collapse.models.network import Network
 from collapse.recipe import Labels, Recipe
 from collapse.runs import POINTS, check_dataset, check_files, kept_statistics, link, read_run
+from collapse.statistics.deepfool import deepfool
 from collapse.statistics.network import network_statistics
 from collapse.statistics.origin import measured, origin
 from collapse.statistics.recorder import FeatureRecorder, Place
@@ -53,6 +54,8 @@ def extract_run(folder: Path, dataset: Path, measuring: Measuring, path: Path, d
     for epoch, entry in run["checkpoints"].items():
         network = load_checkpoint(folder, recipe, entry).to(device).eval()
         named = checkpoint_statistics(network, train, test, recipe.num_labels(), measuring, held_out, merged)
+        if measuring.perturbed and test is not None:
+            named |= perturbations(network, test[0], recipe.std, measuring.perturbed)
         tensors |= {f"epoch-{int(epoch):04d}/{name}": tensor.cpu().numpy() for name, tensor in named.items()}
         for key, names in (("layers", network.measured), ("layers_inside", network.measured_inside)):
             metadata[key] = " ".join(name for name in layer_names(network, names) if wanted(name, network, measuring))
@@ -73,6 +76,10 @@ def extract_once(folder: Path, dataset: Path, measuring: Measuring, path: Path, 
 
 class NoSuchLayer(UserError, ValueError):
     """A layer to measure that the network does not measure."""
+
+
+class TooFewImages(UserError, ValueError):
+    """More images to perturb than the test split has."""
 
 
 def wanted(name: str, network: Network, measuring: Measuring) -> bool:
@@ -136,7 +143,23 @@ def checkpoint_statistics(
         merged=merged,
         components=measuring.principal_components,
         samples=measuring.samples,
+        sampled=measuring.simplex_of,
     )
+
+
+def perturbations(network: Network, images: Tensor, std: tuple[float, ...], count: int) -> dict[str, Tensor]:
+    """Statistics test/perturbation/<name>, each (count,), of `count` of the test images (n, channels, side, side), the
+    same for every run: `norms` of their perturbations, `raw` in pixels from 0 to 1, and `fooled`.
+
+    std: what pixels were divided by, a value a channel or one for all. Raises TooFewImages.
+    """
+    if count > len(images):
+        raise TooFewImages(f"perturbed: {count} images are wanted, and the test split has {len(images)}")
+    rows = np.random.default_rng(0).permutation(len(images))[:count]
+    found = deepfool(network, images[torch.from_numpy(np.sort(rows)).to(images.device)])
+    scale = images.new_tensor(std, dtype=torch.float64)[:, None, None]
+    measured = {"norms": found.norms(), "raw": found.norms(scale), "fooled": found.fooled}
+    return {f"test/perturbation/{name}": values for name, values in measured.items()}
 
 
 def places(network: Network) -> dict[str, Place]:

@@ -1,6 +1,6 @@
 """Statistics of a network: of each split's layers and answers, and of its linear head."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from torch import Tensor
 
@@ -23,6 +23,7 @@ def network_statistics(
     merged: int | None = None,
     components: int | None = None,
     samples: int = 0,
+    sampled: Sequence[int] | None = None,
 ) -> dict[str, Tensor]:
     """Every statistic of a network, by name, from sweeps that can be repeated (collapse.statistics.sweep).
 
@@ -31,7 +32,7 @@ def network_statistics(
     train mode. noisy: some train labels were changed. held_out, and held_out_noisy with labels changed as those of the
     train set: only answers are measured. merged: a number of classes, modulo which answers are compared too.
     components: number of principal components to measure on the train split. samples: how many of each class keep
-    their features. Batches without logits give no answers.
+    their features; sampled: those classes alone. Batches without logits give no answers.
     Names: head/<name>; <split>/<bn_mode>/<layer>/<statistic> (Layers.tensors); <split>/answers/<statistic>;
     train/corruption/<statistic>; train/true_labels/<statistic>, of the features by the labels before they were changed;
     <split>/samples/<name> (kept_samples).
@@ -48,7 +49,7 @@ def network_statistics(
         for split in ("train", "test") if samples else ():
             batches = splits[split]
             if batches is not None:
-                result |= _below(f"{split}/samples", kept_samples(batches, "features", samples))
+                result |= _below(f"{split}/samples", kept_samples(batches, "features", samples, sampled))
         if in_train_mode is not None:
             result |= _below("train/train", Layers(in_train_mode, num_classes).tensors(()))
         for bn_mode, batches in {"eval": train, "train": in_train_mode}.items():

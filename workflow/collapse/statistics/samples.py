@@ -1,6 +1,6 @@
 """The features of a few samples, kept so that a figure can draw them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -8,14 +8,19 @@ from torch import Tensor
 from collapse.statistics.sweep import Batch
 
 
-def kept_samples(batches: Iterable[Batch], layer: str, each: int) -> dict[str, Tensor]:
+def kept_samples(
+    batches: Iterable[Batch], layer: str, each: int, classes: Sequence[int] | None = None
+) -> dict[str, Tensor]:
     """Features (m, d) float32, labels (m,) and true_labels (m,) of the first samples of each class, in their order.
 
     `each` samples of a class whose label was not changed and, where labels were changed, as many whose label was.
+    classes: the true classes that are kept; None: all.
     """
     labels = torch.cat([batch.labels for batch in batches])
     true = torch.cat([batch.labels if batch.true_labels is None else batch.true_labels for batch in batches])
     rows = first_of_each(2 * true + (labels != true), each)
+    if classes is not None:
+        rows = rows[torch.isin(true[rows], torch.tensor(classes, device=true.device))]
     features, start = [], 0
     for batch in batches:
         here = rows[(rows >= start) & (rows < start + len(batch.labels))] - start
