@@ -234,6 +234,8 @@ def improving():
     return of_seeds(rows, {"test_accuracy": 0.005, "perturbation": 0.1})
 
 
+ZHU = {"nc1": 4, "nc2": 1, "nc3": 1, "nc4": 2}
+ENDS = ("margin", "weight_energy", "feature_energy", "loss")
 COSINES = {"cos_minor": [-0.11, 0.02, 0.98, 1]}
 TABLES = {
     "deep_linear/fig2": (falling({"nc1": 6, "nc2_w": 4, "nc3": 5}, last=200, dataset=["cifar10"],
@@ -334,6 +336,30 @@ TABLES = {
              "test_accuracy": [0.5, 0.6, 0.9, 0.95, 0.9, 0.3], "nc1": [9, 1, 0.1, 0.02, 0.01, 0.003]},
             {"held_out_accuracy": 0.01, "test_accuracy": 0.01, "nc1": 1e-3})),
         rates.query("learning_rate == 5e-3").assign(chosen_by="held_out_accuracy"),
+    ),
+    "zhu/fig3": (
+        falling(ZHU, last=200, dataset=["mnist", "cifar10"], model=["resnet18"], optimizer=["sgd", "adam", "lbfgs"],
+                bn_mode=["eval", "train"]).assign(train_accuracy=0.99, test_accuracy=0.9),
+    ),
+    "zhu/random_labels": (falling(ZHU, last=200, dataset=["cifar10"], model=["mlp", "resnet18"], width=[64, 128, 256])
+                          .assign(train_accuracy=0.9),),
+    "zhu/decay": (falling(ZHU, last=200, dataset=["cifar10"], model=["resnet18"], separate_decay=[False, True])
+                  .assign(test_accuracy=0.9),),
+    "zhu/fig6": (
+        pd.DataFrame({"dataset": ["mnist"]}),  # the end of the other, which is drawn
+        falling(ZHU, last=200, dataset=["mnist", "cifar10"], model=["resnet18"], classifier=["learned", "fixed_etf"],
+                feature_dim=[None, "num_classes"]).assign(test_accuracy=0.9),
+    ),
+    "zhu/optimizers": (
+        of_seeds({"optimizer": ["sgd", "momentum", "adam", "adamw", "adamw"] * 2, "epochs": [100] * 5 + [300] * 5,
+                  "weight_decay": [5e-3, 5e-3, 5e-3, 0.5, 2.0] * 2} | {name: [0.1, 0.2, 0.05, 0.4, 0.3] * 2 for name in
+                 ("nc0", "nc1", "nc2", "nc2_row_centred", "nc3", "nc4")}, {"nc1": 0.01}),
+    ),
+    "zhu/theory": (
+        (ends := of_seeds({"feature_linear": [False, True] * 3, "weight_decay": [2e-3, 2e-3, 5e-3, 5e-3, 2e-2, 2e-2]}
+                  | {name: [7.0, 7.5, 6.0, 6.5, 4.0, 4.5] for name in ENDS}, dict.fromkeys(ENDS, 0.01)).assign(
+                      **{f"{name}_theory": 5.0 for name in ENDS})),
+        pd.concat(ends.assign(epoch=epoch) for epoch in (1, 10, 100, 200)),
     ),
     "papyan/layers": law({"dataset": "digits", "model": "mlp"}, {"dataset": "cifar10", "model": "resnet18"}),
     "equi_separation/fig1": law(*({"optimizer": name, "layers": layers} for name in ("sgd", "momentum", "adam")

@@ -16,6 +16,7 @@ from collapse.recipe import Seeds
 from collapse.statistics.deepfool import BEYOND, deepfool
 from collapse.statistics.extract import TooFewImages, extract_run
 from collapse.tables import read_metrics
+from collapse.tensors import read_tensors
 from collapse.training.inputs import load_images
 from collapse.training.making import RunContext, publish
 from collapse.training.run import train_run
@@ -122,6 +123,8 @@ def test_perturbations_of_a_run_are_of_the_same_test_images_whatever_its_seed(re
         publish(folder)
         extract_run(folder, digits, Measuring(perturbed=30), folder / "statistics.safetensors", torch.device("cpu"))
         measure_file(folder / "statistics.safetensors", folder / "metrics.csv")
+        tensors, _ = read_tensors(folder / "statistics.safetensors")
+        assert {len(tensors[f"epoch-0003/test/perturbation/{name}"]) for name in ("norms", "raw", "fooled")} == {30}
         values, _ = read_metrics(folder / "metrics.csv")
         place = (3, "test", "network", "eval", "all")
         assert values[*place, "perturbation_fooled"] == 1

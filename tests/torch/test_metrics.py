@@ -52,6 +52,17 @@ def test_a_simplex_is_perfectly_collapsed(k):
         assert zero == pytest.approx(0, abs=EXACT)
 
 
+def test_the_margin_of_class_means_is_the_mean_over_samples_of_own_less_other_logits():
+    generator = np.random.default_rng(0)
+    weights, bias, samples = generator.normal(size=(4, 6)), generator.normal(size=4), generator.normal(size=(4, 9, 6))
+    logits = samples @ weights.T + bias  # (class, sample, logit)
+    expected = [np.mean([z[k] - np.delete(z, k).mean() for z in logits[k]]) for k in range(4)]
+    assert duality.margin(weights, bias, samples.mean(1)) == pytest.approx(np.mean(expected), rel=1e-12)
+    assert duality.margin(weights, bias + 5, samples.mean(1)) == pytest.approx(np.mean(expected), rel=1e-12)
+    energy = variability.feature_energy(samples.mean(1), samples.var(1).sum(1), np.zeros(6))
+    assert energy == pytest.approx(np.square(samples).sum(2).mean(), rel=1e-12)
+
+
 def test_singular_values_of_centred_rows_are_relative_to_their_root_mean_square():
     """Three centred rows with singular values 3 and 4, in a random orientation: rms sqrt(12.5)."""
     left = np.linalg.qr(np.eye(3)[:, :2] - 1 / 3)[0]

@@ -107,18 +107,38 @@ def test_training_is_the_published_protocol(recipe, digits):
     assert [row.epoch for row in history] == [1, 2, 3]
 
 
-def test_adam_on_one_vector_is_adam_on_every_parameter(recipe, digits):
-    recipe = changed(recipe, optimizer="adam", learning_rate=1e-3)
+@pytest.mark.parametrize(("name", "reference", "decay"), [
+    ("adam", torch.optim.Adam, 1e-3), ("adamw", torch.optim.AdamW, 2.0),
+])  # fmt: skip
+def test_adam_on_one_vector_is_adam_on_every_parameter(recipe, digits, name, reference, decay):
+    recipe = changed(recipe, optimizer=name, learning_rate=1e-3, weight_decay=decay)
     ours, theirs, data = both(recipe, digits)
     Training(ours, *data, order_seed=5).run_epoch()
     images, labels, positions, protocol = data
-    optimizer = torch.optim.Adam(theirs.parameters(), lr=1e-3, weight_decay=protocol.weight_decay)
+    optimizer = reference(theirs.parameters(), lr=1e-3, weight_decay=decay)
     order = positions[torch.randperm(len(positions), generator=torch.Generator().manual_seed(5))]
     for batch in order.split(protocol.batch_size):
         optimizer.zero_grad()
         F.cross_entropy(theirs.train()(images[batch]), labels[batch]).backward()
         optimizer.step()
     assert_equal_weights(ours, theirs)
+
+
+def test_a_line_search_leaves_running_statistics_of_the_weights_that_were_kept(recipe, digits):
+    """Of L-BFGS on all samples at once: eval mode is train mode, but for n - 1 in the variance."""
+    recipe = changed(recipe, optimizer="lbfgs", learning_rate=0.1, batch_size=10_000)
+    ours, _, data = both(recipe, digits)
+    training = Training(ours, *data, order_seed=5)
+    for _ in range(2):
+        training.run_epoch()
+    images, _, positions, _ = data
+    norm = next(module for module in ours.modules() if isinstance(module, torch.nn.BatchNorm1d))
+    seen = []
+    norm.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].detach()))
+    with torch.no_grad():
+        ours.eval()(images[positions])
+    torch.testing.assert_close(norm.running_mean, seen[0].mean(0), rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(norm.running_var, seen[0].var(0), rtol=1e-9, atol=1e-11)
 
 
 def test_the_history_is_the_mean_over_samples_of_what_the_steps_saw(recipe, digits):

@@ -146,12 +146,16 @@ def test_the_table_holds_every_variant():
     cosines = np.array([unit[i] @ unit[j] for i, j in combinations(range(4), 2)] * 2)
     distances = np.array([np.linalg.norm(unit[i] - unit[j]) for i, j in combinations(range(4), 2)])
     products = (weight * means).sum(1)
+    gram = (weight - weight.mean(0)) @ (weight - weight.mean(0)).T
     wanted = {
         ("features", "equiangularity_unbiased"): cosines.std(ddof=1),
         ("features", "uniform_duality_unbiased"): products.var(ddof=1),
         ("features", "uniformity_distance_mean"): distances.mean(),
         ("features", "uniformity_distance_variance"): distances.var(),
         ("features", "separation_fuzziness_unweighted"): unweighted(x, y),
+        ("classifier", "nc2_row_centred"): np.linalg.norm(
+            gram / np.linalg.norm(gram) - (np.eye(4) - 1 / 4) / np.sqrt(3)
+        ),
         ("classifier", "nc0"): np.linalg.norm(weight.sum(0)) / np.linalg.norm(weight),
     }
     assert {key: found[key] for key in wanted} == pytest.approx(wanted, rel=1e-9)

@@ -370,7 +370,7 @@ def test_a_fix_in_one_optimizer_renames_its_runs_alone(monkeypatch):
         return [cell_name(resolve(axes, protocol, "test")[0]) for protocol in protocols]
 
     before = names()
-    fixed = dataclasses.replace(OPTIMIZERS["lbfgs"], version=2)
+    fixed = dataclasses.replace(OPTIMIZERS["lbfgs"], version=OPTIMIZERS["lbfgs"].version + 1)
     monkeypatch.setitem(OPTIMIZERS, "lbfgs", fixed)
     after = names()
     assert before[0] == after[0]

@@ -81,7 +81,7 @@ def test_a_hostile_value_on_the_command_line_is_one_clear_error(project, argumen
         ({"device": "cpu;touch pwned"}, "device: Input should be 'auto', 'cpu', 'cuda' or 'mps'"),
         (
             {"protocol": {"optimizer": "sgd;touch pwned"}},
-            "protocol.optimizer: Input should be 'sgd', 'adam' or 'lbfgs'",
+            "protocol.optimizer: Input should be 'sgd', 'adam', 'adamw' or 'lbfgs'",
         ),
     ],
 )

@@ -64,3 +64,14 @@ def ood_orthogonality(means: np.ndarray, ood_mean: np.ndarray) -> float:
     size = np.linalg.norm(ood_mean)
     need(size > 0, "the mean of the other data is zero")
     return float(np.abs(directions(means) @ ood_mean / size).mean())
+
+
+def margin(weights: np.ndarray, bias: np.ndarray, means: np.ndarray) -> float:
+    """Mean over classes of z_kk less the mean of z_jk over j != k, z_k = W h + b of the class's samples.
+
+    weights (K, d), bias (K,), means (K, d): logits are linear in features, so that class means give the mean exactly.
+    """
+    need_rows(means, 2)
+    logits = weights @ means.T + bias[:, None]
+    own = np.diag(logits)
+    return float((own - (logits.sum(0) - own) / (len(logits) - 1)).mean())

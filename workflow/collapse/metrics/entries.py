@@ -79,6 +79,12 @@ LINEAR_MAP = GEOMETRY | SHAPE | ORTHOGONALITY | {
         "norm of the sum of the classifier's rows over its Frobenius norm"),
 }
 
+# Measured on `rows` less their mean: of a head that softmax can not tell from the head itself.
+ROW_CENTRED = {
+    "nc2_row_centred": Metric("geometry:etf_distance", ROWS,
+        "nc2 of rows less their mean, a common offset that softmax does not see"),
+}
+
 # Measured on a layer's statistics, named as in collapse.statistics.split.
 SCATTER = ("coordinates", "within", "count", "width")
 SPREAD = ("coordinates", "trace", "count")
@@ -134,6 +140,16 @@ DUALITY = {
         "variance over classes of <w_c, m_c> (Wu & Papyan 2024, UNC3)"),
     "uniform_duality_unbiased": Metric("duality:uniform_duality", ("weights", "centred"),
         "the same with K - 1", {"ddof": 1}),
+}
+# Measured on class `means` (K, d) of the features as they are, the `trace` (K,) of their scatter, the `origin` (d,).
+RAW_ENERGY = {
+    "energy_raw": Metric("variability:feature_energy", ("means", "trace", "origin"),
+        "mean squared norm of features as they are, classes weighted alike (Zhu et al. 2021, ||h||^2)"),
+}
+# Measured on the head's product `weights` (K, d), its `bias` (K,), and the class `means` (K, d) as they are.
+MARGIN = {
+    "margin": Metric("duality:margin", ("weights", "bias", "means"),
+        "mean over classes of a sample's own logit less the mean of the others"),
 }
 # Measured on the head's product `weights` (K, d), its `bias` (K,), and the sample `mean` (d,) of the features.
 BIAS = {
@@ -302,8 +318,8 @@ OTHER_DATA = {
 }
 
 METRICS = (
-    LINEAR_MAP | WEIGHT_ENERGY | FEATURE_ENERGY | VARIABILITY | CENTRED | DUALITY | BIAS | LINEAR_HEAD | OPTIMUM
-    | SPECTRUM | OPTIMUM_AS_CODED | FLOORS | GAP | OF_SIMPLEX
+    LINEAR_MAP | ROW_CENTRED | WEIGHT_ENERGY | FEATURE_ENERGY | VARIABILITY | CENTRED | DUALITY | BIAS | LINEAR_HEAD
+    | RAW_ENERGY | MARGIN | OPTIMUM | SPECTRUM | OPTIMUM_AS_CODED | FLOORS | GAP | OF_SIMPLEX
     | ANSWERS | MERGED | CALIBRATION | PERTURBATION | CORRUPTION | BY_TRUE_LABELS | DECAYS["separation_fuzziness"]
     | DECAYS["separation_fuzziness_principal"] | PER_CLASS | OTHER_DATA
 )

@@ -89,7 +89,7 @@ def layer_statistics(tensors: Statistics, order: list[str]) -> dict[tuple[str, s
 
 def classifier_rows(weight: np.ndarray) -> Iterator[Row]:
     """Geometry of the classifier (K, d)."""
-    yield from At("-", "classifier", "-").rows(entries.LINEAR_MAP, {"rows": weight})
+    yield from map_rows(At("-", "classifier", "-"), weight)
 
 
 def classifier_group_rows(weight: np.ndarray, groups: Groups) -> Iterator[Row]:
@@ -103,7 +103,13 @@ def classifier_group_rows(weight: np.ndarray, groups: Groups) -> Iterator[Row]:
 
 def product_rows(product: np.ndarray) -> Iterator[Row]:
     """Geometry of the head's linear map (K, d) from features to logits; a one-layer head's map is its classifier."""
-    yield from At("-", "head", "-").rows(entries.LINEAR_MAP, {"rows": product})
+    yield from map_rows(At("-", "head", "-"), product)
+
+
+def map_rows(at: At, rows: np.ndarray) -> Iterator[Row]:
+    """Geometry of the rows (K, d) of a linear map to logits."""
+    yield from at.rows(entries.LINEAR_MAP, {"rows": rows})
+    yield from at.rows(entries.ROW_CENTRED, {"rows": rows - rows.mean(0)})
 
 
 def layer_rows(found: Statistics, at: At) -> Iterator[Row]:
@@ -154,9 +160,10 @@ def duality_rows(found: Statistics, weights: np.ndarray, at: At) -> Iterator[Row
 
 
 def bias_rows(found: Statistics, product: np.ndarray, bias: np.ndarray, at: At) -> Iterator[Row]:
-    """NC4: whether the bias cancels the logits of the features' sample mean."""
+    """NC4: whether the bias cancels the logits of the features' sample mean; margin, and energy of raw features."""
     given = {"weights": product, "bias": bias, "mean": global_mean(found["mean"], found["count"])}
-    return at.rows(entries.BIAS, given)
+    given |= {"means": found["mean"], "trace": found["trace"], "origin": np.zeros(found["mean"].shape[1])}
+    return at.rows(entries.BIAS | entries.RAW_ENERGY | entries.MARGIN, given)
 
 
 def decay_rows(metrics: Mapping[str, Metric], fuzziness: list[float], middle: int, at: At) -> Iterator[Row]:

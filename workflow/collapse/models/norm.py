@@ -12,7 +12,8 @@ class BatchNorm1d(nn.BatchNorm1d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(n, d) -> (n, d); in train mode by the batch's own statistics, which also move the running ones."""
-        assert self.momentum is not None  # None: a momentum that varies
+        if self.momentum is None:  # it varies with the count
+            return super().forward(input)
         return torch.batch_norm(
             input,
             self.weight,

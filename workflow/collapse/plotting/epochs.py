@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from collapse.plotting.panels import count_note, drop_empty, label_outside, legend, width_of
+from collapse.plotting.panels import count_note, drop_empty, label_outside, legend, network_and_dataset, width_of
 from collapse.plotting.style import GREY, PAGE_HEIGHT, TWO_COLUMNS, Look, log_numbers, look, looks, number
 
+ACCURACIES = ("train_accuracy", "test_accuracy")
 MOMENTS = {"zero training error": (0, (5, 2)), "start of the terminal phase": (0, (1, 1.5))}
 
 
@@ -80,12 +81,14 @@ def epoch_array(
     hue: tuple[str, Callable[[Any], str]],
     unit: str = "epoch",
     floor: float | None = None,
+    linear: Sequence[str] = (),
 ) -> tuple[Figure, dict[tuple[Any, str], Axes], dict[Any, Look]]:
     """An array of panels over the epochs, with log axes and a legend: a column for each measure (column of the table ->
     label), a line of panels for each value of a column (its name, value -> label), and in each panel a curve for each
     value of another (its name, value -> label).
 
-    unit: what an epoch is called. floor: values below it are drawn at it, where it is not None. Returns the panels by
+    unit: what an epoch is called. floor: values below it are drawn at it, where it is not None. linear: measures whose
+    axes are not logarithmic. Returns the panels by
     that value and the measure, and the looks of the curves, too.
     """
     (by, names), (of, label) = lines, hue
@@ -98,7 +101,8 @@ def epoch_array(
             shown = part if floor is None else part.assign(**{column: part[column].clip(lower=floor)})
             for which, curve in shown.groupby(of):
                 over_epochs(axes, curve, column, series[which])
-            log_numbers(axes)
+            if column not in linear:
+                log_numbers(axes)
             axes.set_xlim(-0.3, table.epoch.max() * 1.6)  # room for half a mark, in narrow panels too
             found[value, column] = axes
         row[0].set_ylabel(name)
@@ -109,6 +113,30 @@ def epoch_array(
     note = f"thin: one seed ({count}); thick, with marks: median of the seeds"
     legend(figure, [shown.handle(label(value)) for value, shown in series.items()], note)
     return figure, found, series
+
+
+def measures_over_epochs(
+    table: pd.DataFrame,
+    measures: Mapping[str, str],
+    of: str,
+    label: Callable[[Any], str],
+    modes: Mapping[str, str] | None = None,
+    floor: float | None = None,
+) -> Figure:
+    """An epoch_array with a line of panels for each dataset, network and, where `modes` names them, batch norm mode.
+
+    Accuracies, which may be 1, have linear axes. floor: as for epoch_array.
+    """
+    keys = ["dataset", "model", *(["bn_mode"] if modes else [])]
+    names = table.groupby(keys, sort=False).ngroup()
+    lines = {}
+    for panel, part in table.groupby(names):
+        mode = f"\n{modes[part.bn_mode.iloc[0]]}" if modes else ""
+        lines[panel] = network_and_dataset(part) + mode
+    figure, *_ = epoch_array(
+        table.assign(panel=names), measures, ("panel", lines), (of, label), floor=floor, linear=ACCURACIES
+    )
+    return figure
 
 
 def moment_lines(axes: Axes, moments: Mapping[str, Sequence[float]]) -> None:

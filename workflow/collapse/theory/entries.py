@@ -64,4 +64,14 @@ PREDICTIONS = {
         ("e_h", "e_h_major", "e_w"),
         missing="an energy is missing, or the model's minority classifiers are zero",
     ),
+    **{
+        f"unconstrained_{value}": PredictionEntry(
+            f"{value} of the unconstrained-feature model's minimiser, at weight_decay, feature_decay and batch_size "
+            "/ K samples a class; of features of either sign where feature_linear is true (Zhu et al. 2021; derived)",
+            f"collapse.theory.predictions:unconstrained_{value}",
+            (),
+            missing="a decay is zero",
+        )
+        for value in ("margin", "weight_energy", "feature_energy", "cross_entropy")
+    },
 }

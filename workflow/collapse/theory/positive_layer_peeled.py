@@ -67,7 +67,9 @@ def minimiser(
     ||w_n|| / ||h_n|| = sqrt(K lambda_H / lambda_W), and m* (N-1)/N = w_n . h_n = cos ||w_n|| ||h_n||, with the cosine
     sqrt((N-1)/N) if nonnegative, else 1.
     """
-    _check(num_classes, samples, smoothing, weight_decay, feature_decay)
+    check(num_classes, samples=samples, weight_decay=weight_decay, feature_decay=feature_decay)
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing has to be 0 or more and below 1, not {smoothing}")
     share = (num_classes - 1) / num_classes
     cosine = math.sqrt(share) if nonnegative else 1.0
     root_decay = math.sqrt(weight_decay) * math.sqrt(feature_decay)  # the product of the decays may underflow
@@ -94,12 +96,10 @@ def optimal_margin(num_classes: int, price: float) -> float:
     return max(math.log(num_classes - 1) + math.log1p(-price) - math.log(price), 0.0)
 
 
-def _check(num_classes: int, samples: float, smoothing: float, weight_decay: float, feature_decay: float) -> None:
+def check(num_classes: int, **positive: float) -> None:
+    """Raise ValueError for fewer than 2 classes, and for a number in `positive` that is not positive and finite."""
     if not (num_classes >= 2 and float(num_classes).is_integer()):
         raise ValueError(f"num_classes has to be a whole number, 2 or more, not {num_classes}")
-    if not 0 <= smoothing < 1:
-        raise ValueError(f"smoothing has to be 0 or more and below 1, not {smoothing}")
-    positive = {"samples": samples, "weight_decay": weight_decay, "feature_decay": feature_decay}
     for name, value in positive.items():
         if not 0 < value < math.inf:
             raise ValueError(f"{name} has to be positive and finite, not {value}")

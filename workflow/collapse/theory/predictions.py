@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from collapse.theory.layer_peeled import solve
+from collapse.theory.unconstrained_features import Minimiser, minimiser
 
 Values = dict[str, Any]
 
@@ -21,3 +22,31 @@ def layer_peeled(row: Values, num_classes: int) -> float:
     if not energy > 0:
         return math.nan
     return float(solve(k_major, num_classes - k_major, energy, ratio, row["oversampling"]).cos_minor)
+
+
+def unconstrained_margin(row: Values, num_classes: int) -> float:
+    """Margin of the minimiser. The penalty of features is a sum over the batch: n is batch_size / K.
+
+    row, here and below: weight_decay, feature_decay, batch_size, and feature_linear, false for features behind a ReLU.
+    """
+    return _minimiser(row, num_classes).margin
+
+
+def unconstrained_weight_energy(row: Values, num_classes: int) -> float:
+    """||w_k||^2 of the minimiser."""
+    return _minimiser(row, num_classes).weight_energy
+
+
+def unconstrained_feature_energy(row: Values, num_classes: int) -> float:
+    """||h||^2 of the minimiser."""
+    return _minimiser(row, num_classes).feature_energy
+
+
+def unconstrained_cross_entropy(row: Values, num_classes: int) -> float:
+    """Cross-entropy of the minimiser."""
+    return _minimiser(row, num_classes).cross_entropy
+
+
+def _minimiser(row: Values, num_classes: int) -> Minimiser:
+    samples = row["batch_size"] / num_classes
+    return minimiser(num_classes, samples, row["weight_decay"], row["feature_decay"], not row["feature_linear"])

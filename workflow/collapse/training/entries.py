@@ -77,9 +77,15 @@ class OptimizerEntry:
 OPTIMIZERS = {
     "sgd": OptimizerEntry("SGD", "without Nesterov", "collapse.training.optimizers:sgd"),
     "adam": OptimizerEntry("Adam", "weight decay inside the gradient", "collapse.training.optimizers:adam"),
+    "adamw": OptimizerEntry("AdamW", "weight decay beside the gradient's step", "collapse.training.optimizers:adamw"),
     # By default PyTorch allows 20 iterations and 25 evaluations a step; steps use nearly all evaluations.
     "lbfgs": OptimizerEntry(
-        "L-BFGS", "strong Wolfe line search", "collapse.training.optimizers:lbfgs", passes=25, line_search=True
+        "L-BFGS",
+        "strong Wolfe line search",
+        "collapse.training.optimizers:lbfgs",
+        passes=25,
+        line_search=True,
+        version=2,
     ),
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import update_bn
 
 from collapse.models.network import Network
 from collapse.statistics.recorder import all_finite
@@ -49,7 +50,8 @@ class Training:
        counting its right answers at once costs a fifth of gathering and counting by batch.
     3. A step of the optimizer on the loss; weight decay on every parameter.
     4. The step size follows the schedule, epoch by epoch.
-    5. A first phase freezes other layers than the second phase, which begins with a new optimizer.
+    5. After an epoch of an optimizer with a line search, batch norms' running statistics are estimated anew.
+    6. A first phase freezes other layers than the second phase, which begins with a new optimizer.
 
     images (n, channels, side, side), labels (n,) are on the network's device; positions (epoch length,) on the CPU.
     """
@@ -106,6 +108,10 @@ class Training:
             self._copy(self._finite, self._tensors)
             failed = " and ".join(name for name, is_finite in finite.items() if not is_finite)
             raise Diverged(f"diverged in epoch {number + 1}: {failed} not finite")
+        if self.stepper.entry.line_search:
+            # Every evaluation of the line search has moved the running statistics, at weights that were not kept.
+            batches = order.split(self.protocol.batch_size)
+            update_bn((self.images[chosen] for chosen in batches), self.network)
         return self.history[-1]
 
     @staticmethod

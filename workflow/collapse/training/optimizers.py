@@ -41,13 +41,18 @@ def flatten(network: nn.Module) -> nn.Parameter:
 def sgd(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
     """Gradient descent with momentum, without Nesterov; weight decay is coupled L2."""
     return torch.optim.SGD(
-        [flat], lr=protocol.learning_rate, momentum=protocol.momentum, weight_decay=_coupled(protocol), fused=True
+        [flat], lr=protocol.learning_rate, momentum=protocol.momentum, weight_decay=_own_decay(protocol), fused=True
     )
 
 
 def adam(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
     """Adam with PyTorch's betas; weight decay is coupled L2, inside the gradient."""
-    return torch.optim.Adam([flat], lr=protocol.learning_rate, weight_decay=_coupled(protocol), fused=True)
+    return torch.optim.Adam([flat], lr=protocol.learning_rate, weight_decay=_own_decay(protocol), fused=True)
+
+
+def adamw(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019): a step shrinks parameters by learning_rate * weight_decay, beside Adam's."""
+    return torch.optim.AdamW([flat], lr=protocol.learning_rate, weight_decay=_own_decay(protocol), fused=True)
 
 
 def lbfgs(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
@@ -55,8 +60,8 @@ def lbfgs(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
     return torch.optim.LBFGS([flat], lr=protocol.learning_rate, history_size=10, line_search_fn="strong_wolfe")
 
 
-def _coupled(protocol: Protocol) -> float:
-    """Weight decay that the optimizer applies to every parameter."""
+def _own_decay(protocol: Protocol) -> float:
+    """Weight decay that the optimizer applies to every parameter: none where the objective has it."""
     return 0.0 if protocol.separate_decay else protocol.weight_decay
 
 

@@ -24,7 +24,10 @@ class Protocol(ConfigModel):
     optimizer: Annotated[str, Choices(OPTIMIZERS)] = Field(default="sgd", description=meanings(OPTIMIZERS))
     learning_rate: PositiveFloat = Field(description="initial step size")
     momentum: float = Field(default=0.0, ge=0, lt=1, description="momentum of sgd")
-    weight_decay: NonNegativeFloat = Field(description="L2 coefficient on every parameter, biases and batch norm too")
+    weight_decay: NonNegativeFloat = Field(
+        description="L2 coefficient on every parameter, biases and batch norm too; of adamw, times the step size, the "
+        "share that each loses in a step"
+    )
     batch_size: PositiveInt = Field(description="samples a step; a last short batch is kept; at least n: full batch")
     drop_last: bool = Field(default=False, description="leave out an epoch's last, short batch")
     epochs: PositiveInt = Field(description="passes over the (oversampled) train set")
