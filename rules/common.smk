@@ -21,7 +21,10 @@ RECIPES = {cell: recipe for plan in PLANS.values() for cell, recipe in plan.reci
 MEASURINGS = {name: choices for plan in PLANS.values() for name, choices in plan.measurings.items()}
 
 # Tables, as paper/table, by the way they are made: from theory, from runs, from studies' trials, from draws.
-THEORY = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.theory()]
+THEORY = {
+    env: [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.theory(env)]
+    for env in ("convex", "torch")
+}
 MEASURED = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.grids]
 STUDIED = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.studied()]
 DRAWN = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.subsets]

@@ -20,7 +20,8 @@ SETTINGS = [{"k_major": 7, "k_minor": 3, "e_h": 5, "e_w": 1}, {"k_major": 5, "k_
 
 
 def test_the_code_of_an_entry_is_there():
-    assert all(callable(resolve_name(entry.function)) for entry in (SOLVERS | PREDICTIONS).values())
+    here = [entry for entry in SOLVERS.values() if entry.environment == "convex"]
+    assert all(callable(resolve_name(entry.function)) for entry in [*here, *PREDICTIONS.values()])
 
 
 def test_the_sweep_has_a_row_for_each_setting_and_ratio():

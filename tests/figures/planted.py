@@ -355,6 +355,13 @@ TABLES = {
                   "weight_decay": [5e-3, 5e-3, 5e-3, 0.5, 2.0] * 2} | {name: [0.1, 0.2, 0.05, 0.4, 0.3] * 2 for name in
                  ("nc0", "nc1", "nc2", "nc2_row_centred", "nc3", "nc4")}, {"nc1": 0.01}),
     ),
+    "zhu/parameters": (
+        pd.DataFrame({"model": ["resnet18"] * 4 + ["resnet50"] * 4, "stem": ["imagenet"] * 8,
+                      "feature_dim": [None, None, "num_classes", "num_classes"] * 2,
+                      "classifier": ["learned", "fixed_etf"] * 4, "parameters": [11e6, 11e6, 9e6, 9e6] * 2,
+                      "trainable": [11e6, 10.9e6, 9e6, 8.9e6, 23e6, 22.9e6, 19e6, 18.9e6],
+                      "saving": [0, 0.01, 0.2, 0.21] * 2}),
+    ),
     "zhu/theory": (
         (ends := of_seeds({"feature_linear": [False, True] * 3, "weight_decay": [2e-3, 2e-3, 5e-3, 5e-3, 2e-2, 2e-2]}
                   | {name: [7.0, 7.5, 6.0, 6.5, 4.0, 4.5] for name in ENDS}, dict.fromkeys(ENDS, 0.01)).assign(

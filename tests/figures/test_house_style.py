@@ -21,7 +21,12 @@ def figure(request):
     return figure
 
 
-THEORY = {"layer_peeled/fig3", "memorization_dilation/fig3", "memorization_dilation/positive_model"}  # of no runs
+THEORY = {
+    "layer_peeled/fig3",
+    "memorization_dilation/fig3",
+    "memorization_dilation/positive_model",
+    "zhu/parameters",
+}  # of no runs
 
 
 def texts(figure):

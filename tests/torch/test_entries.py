@@ -10,6 +10,7 @@ from collapse.data.entries import DATASETS
 from collapse.metrics.entries import METRICS
 from collapse.models.entries import NETWORKS
 from collapse.models.initialisers import INITIALISERS
+from collapse.theory.entries import SOLVERS
 from collapse.training.entries import LOSSES, OPTIMIZERS
 
 # By "module:function", the arguments it is called with.
@@ -20,6 +21,7 @@ CALLS = [
     *((entry.function, ("network",), {}) for entry in INITIALISERS.values()),
     *((entry.function, ("alpha",) if entry.smoothed else ("logits", "labels"), {}) for entry in LOSSES.values()),
     *((entry.function, ("flat", "protocol"), {}) for entry in OPTIMIZERS.values()),
+    *((entry.function, ("settings",), {}) for entry in SOLVERS.values() if entry.environment == "torch"),
 ]
 
 

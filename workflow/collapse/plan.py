@@ -21,6 +21,7 @@ from collapse.recipe import Recipe
 from collapse.strict import ConfigError, UserError, validate
 from collapse.studies.spec import Study, studies_of, study_for
 from collapse.table import Content, Moment, Table
+from collapse.theory.entries import SOLVERS
 
 
 class TableSpec(Content):
@@ -252,9 +253,10 @@ class Plan:
         ]
         return drawn + [point for values in self.paper.figures[figure].published for point in values.points()]
 
-    def theory(self) -> list[str]:
-        """Tables that a solver computes at this scale."""
-        return [name for name in self.scale.tables if self.paper.tables[name].solver]
+    def theory(self, environment: str) -> list[str]:
+        """Tables that solvers of that environment compute at this scale."""
+        solvers = {name: self.paper.tables[name].solver for name in self.scale.tables}
+        return [name for name, solver in solvers.items() if solver and SOLVERS[solver].environment == environment]
 
     def studied(self) -> list[str]:
         """Tables of a study's trials at this scale."""

@@ -4,17 +4,20 @@ To add one, write its function in a file of this folder, and an entry here.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class SolverEntry:
-    """A solver: computes a table from settings alone, in the environment convex.
+    """A solver: computes a table from settings alone.
 
     `function`, a "module:function": list of settings -> data frame, with one or more rows for each setting.
+    `environment` is the one that has what it imports.
     """
 
     meaning: str
     function: str
+    environment: Literal["convex", "torch"] = "convex"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,12 @@ SOLVERS = {
         "dilation and memorization of the memorization-dilation model, by label smoothing and noise (Nguyen et al. "
         "2023; derived)",
         "collapse.theory.solvers:memorization_dilation_model",
+    ),
+    "parameters": SolverEntry(
+        "parameters of networks, those that train, and what share fewer they are than with a learned classifier on all "
+        "dimensions",
+        "collapse.models.parameters:parameters",
+        environment="torch",
     ),
     "positive_layer_peeled": SolverEntry(
         "margin and norms of the positive layer-peeled model's minimiser, by decay and label smoothing (Nguyen et al. "
