@@ -48,9 +48,12 @@ def ended(run):
     return read_json(run / "state/run.json")
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "lbfgs"])
-def test_a_training_stopped_after_every_epoch_ends_with_the_same_bits(optimizer, recipe, work):
-    protocol = recipe.protocol.model_copy(update={"optimizer": optimizer, "learning_rate": 0.01})
+@pytest.mark.parametrize("changed", [
+    {"optimizer": "sgd"}, {"optimizer": "adam"}, {"optimizer": "adamw"}, {"optimizer": "lbfgs"},
+    {"augmentation": "crop_flip"},
+], ids=lambda changed: "-".join(changed.values()))  # fmt: skip
+def test_a_training_stopped_after_every_epoch_ends_with_the_same_bits(changed, recipe, work):
+    protocol = recipe.protocol.model_copy(update={"learning_rate": 0.01, **changed})
     recipe = recipe.model_copy(update={"protocol": protocol, "keep_checkpoints": "all"})
     recipe = recipe.model_copy(update={"versions": recipe.current_versions()})
     train_run(recipe, work("whole"))

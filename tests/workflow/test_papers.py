@@ -302,7 +302,7 @@ def test_every_key_of_the_protocol_is_part_of_the_name():
         "optimizer": "adam", "learning_rate": 0.2, "momentum": 0.5, "weight_decay": 0.5, "batch_size": 61, "epochs": 3,
         "milestones": ["1/2"], "step_epochs": 2, "lr_factor": 0.5, "loss": "mse", "smoothing": 0.2,
         "separate_decay": True, "feature_decay": 0.1, "first_phase": {"epochs": 1, "frozen": ["fc1"]},
-        "dtype": "bfloat16", "drop_last": True,
+        "dtype": "bfloat16", "drop_last": True, "augmentation": "crop_flip",
     }  # fmt: skip
     assert set(other) == set(Protocol.model_fields)
     needed = {"feature_decay": {"separate_decay": True}, "smoothing": {"loss": "label_smoothing"}}

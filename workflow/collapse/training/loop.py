@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch.optim.swa_utils import update_bn
 
 from collapse.models.network import Network
 from collapse.statistics.recorder import all_finite
+from collapse.training.augmentation import crop_and_flip, draw_moves
 from collapse.training.losses import loss_named
 from collapse.training.optimizers import Stepper
 from collapse.training.protocol import Protocol
@@ -51,19 +53,29 @@ class Training:
     3. A step of the optimizer on the loss; weight decay on every parameter.
     4. The step size follows the schedule, epoch by epoch.
     5. After an epoch of an optimizer with a line search, batch norms' running statistics are estimated anew.
-    6. A first phase freezes other layers than the second phase, which begins with a new optimizer.
+    6. With augmentation, crops and flips of all of an epoch's images are drawn at its start, from the same generator.
+    7. A first phase freezes other layers than the second phase, which begins with a new optimizer.
 
     images (n, channels, side, side), labels (n,) are on the network's device; positions (epoch length,) on the CPU.
+    black: the value of a black pixel in each channel, with which augmentation pads.
     """
 
     def __init__(
-        self, network: Network, images: Tensor, labels: Tensor, positions: Tensor, protocol: Protocol, order_seed: int
+        self,
+        network: Network,
+        images: Tensor,
+        labels: Tensor,
+        positions: Tensor,
+        protocol: Protocol,
+        order_seed: int,
+        black: Sequence[float] = (0.0,),
     ):
         if images.is_cuda or protocol.dtype == "bfloat16":  # faster convolutions, but not in float32 on the CPU
             network = network.to(memory_format=torch.channels_last)
             images = images.contiguous(memory_format=torch.channels_last)
         self.network, self.images, self.labels, self.positions = network, images, labels, positions
         self.protocol = protocol
+        self.black = images.new_tensor(black)
         self.generator = torch.Generator().manual_seed(order_seed)
         self.main_frozen = network.frozen
         self._enter_phase(0)
@@ -94,10 +106,15 @@ class Training:
         order = self.positions[torch.randperm(len(self.positions), generator=self.generator)].to(self.images.device)
         if self.protocol.drop_last:
             order = order[: len(order) // self.protocol.batch_size * self.protocol.batch_size]
+        moves = draw_moves(len(order), self.generator).to(order.device) if self.protocol.augmentation else None
         loss_sum = torch.zeros((), device=order.device)
         correct = torch.zeros((), dtype=torch.int64, device=order.device)
-        for chosen in order.split(self.chunk):
-            chunk_loss, chunk_correct = self._run_chunk(self.images[chosen], self.labels[chosen])
+        for start in range(0, len(order), self.chunk):
+            here = slice(start, start + self.chunk)
+            images = self.images[order[here]]
+            if moves is not None:
+                images = crop_and_flip(images, moves[here], self.black)
+            chunk_loss, chunk_correct = self._run_chunk(images, self.labels[order[here]])
             loss_sum += chunk_loss
             correct += chunk_correct
         mean_loss, accuracy = loss_sum.item() / len(order), correct.item() / len(order)

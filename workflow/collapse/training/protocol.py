@@ -30,6 +30,11 @@ class Protocol(ConfigModel):
     )
     batch_size: PositiveInt = Field(description="samples a step; a last short batch is kept; at least n: full batch")
     drop_last: bool = Field(default=False, description="leave out an epoch's last, short batch")
+    augmentation: Literal["crop_flip"] | None = Field(
+        default=None,
+        description="crop_flip: whenever an image is seen it is cropped at random out of itself with four black pixels "
+        "around it, and flipped with probability 1/2; networks are measured on the images as they are",
+    )
     epochs: PositiveInt = Field(description="passes over the (oversampled) train set")
     milestones: tuple[Fraction, ...] = Field(
         default=(), description="fractions of the epochs, as 1/3, at which the step size is multiplied by lr_factor"

@@ -47,7 +47,8 @@ def _start(recipe: Recipe, work: RunContext) -> Training:
     images, labels = load_train(recipe, work.dataset, read_rows(work.folder / "rows.csv"), work.device)
     positions = oversampled(labels, recipe.imbalance.k_major, recipe.imbalance.oversampling)
     network = network_of(recipe).to(work.device)
-    return Training(network, images, labels, positions, recipe.protocol, recipe.seeds.stream("order"))
+    black = [-mean / std for mean, std in zip(recipe.mean, recipe.std, strict=True)]  # as normalise makes it of 0
+    return Training(network, images, labels, positions, recipe.protocol, recipe.seeds.stream("order"), black)
 
 
 def _resume(training: Training, making: Making) -> int:
