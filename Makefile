@@ -9,7 +9,7 @@ CORES ?= all
 SCALE ?= demo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-slurm lint test test-slurm bench costs list prune index plan explain remake report docs gallery lock
+.PHONY: setup setup-slurm lint test test-library test-slurm bench costs list prune index plan explain remake report docs gallery lock
 .DEFAULT_GOAL := all
 
 # Targets not named below are passed to Snakemake: a figure, a paper, a file.
@@ -47,11 +47,14 @@ lint: setup
 	for env in $(ENVS); do (cd .venv/$$env && ln -sfn lib/python3*/site-packages site-packages) || exit 1; done
 	basedpyright
 
-# Each environment tests its own part of the library, two tests at a time; then test-slurm.
+# The Slurm tests, which mostly wait, run beside the others; each prints its output when it has ended.
 test: lint
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-library test-slurm
+
+# Each environment tests its own part of the library, two tests at a time.
+test-library: setup
 	for env in torch convex figures workflow; do \
 		.venv/$$env/bin/python -m pytest -q -n 2 --dist worksteal tests/$$env || exit 1; done
-	@$(MAKE) --no-print-directory test-slurm
 
 # The workflow on a real Slurm of one node. As root, install Debian's packages of Slurm; without Slurm, skip the tests.
 test-slurm: setup-slurm
