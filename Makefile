@@ -47,9 +47,9 @@ lint: setup
 	for env in $(ENVS); do (cd .venv/$$env && ln -sfn lib/python3*/site-packages site-packages) || exit 1; done
 	basedpyright
 
-# The Slurm tests, which mostly wait, run beside the others; each prints its output when it has ended.
+# The Slurm tests, which mostly wait, run beside the others.
 test: lint
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-library test-slurm
+	@$(MAKE) --no-print-directory -j 2 test-library test-slurm
 
 # Each environment tests its own part of the library, two tests at a time.
 test-library: setup
