@@ -9,7 +9,8 @@ CORES ?= all
 SCALE ?= demo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-slurm lint test test-library test-slurm bench costs list prune index plan explain remake report docs gallery lock
+.PHONY: setup setup-slurm lint test test-library test-slurm bench costs list prune index plan explain remake report
+.PHONY: docs gallery lock
 .DEFAULT_GOAL := all
 
 # Targets not named below are passed to Snakemake: a figure, a paper, a file.

@@ -308,7 +308,7 @@ def spiked(seeds, peak=50.0):
 
 
 def test_a_rise_over_the_least_until_then_is_each_seeds_or_the_medians():
-    """Each of five seeds jumps by 25 times, at epochs of their own: none but the first epoch's median sees it."""
+    """The five curves jump 25-fold, each at another epoch: no jump moves the median of an epoch."""
     how = {"across": "epoch", "reduce": "rise"}
     assert row({"at_least": 10}, spiked(range(4)), ["epoch"], **how)["verdict"] == "inconclusive"  # 4 of 5
     each = row({"at_least": 10}, spiked(range(5), peak=50), ["epoch"], **how)
@@ -320,6 +320,8 @@ def test_a_rise_over_the_least_until_then_is_each_seeds_or_the_medians():
     assert row({"below": 0.5}, together, ["epoch"], **how)["verdict"] == "fails"  # all seeds jump at epoch 3
     few = spiked(range(3)).query("seed < 3")
     assert row({"below": 0.5}, few, ["epoch"], **how)["reason"].endswith("5 seeds, 3 ran")
+    with pytest.raises(ConfigError, match="curve_of_medians is for a table of runs or draws"):
+        row({"below": 0.5}, few.query("seed == 0").drop(columns="seed"), ["epoch"], **how)
 
 
 def test_one_spiked_seed_of_five_does_not_change_the_median():

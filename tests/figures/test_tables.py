@@ -11,10 +11,10 @@ from collapse.grid import Grid
 from collapse.identity import cell_name
 from collapse.plan import PlannedRun, TableSpec
 from collapse.runs import WrongRun
-from collapse.table import Best, Column
+from collapse.table import Best, Column, Table
 from collapse.tables import NoSuchValue, seeds_table, summary
 from collapse.theory.layer_peeled import solve
-from collapse.theory.predictions import layer_peeled
+from collapse.theory.predictions import layer_peeled, unconstrained_margin
 
 GRID = Grid(
     blocks=({"dataset": "digits", "model": "mlp", "k_major": [3, 7], "n_major": 140, "ratio": [1, 70]},),
@@ -449,3 +449,15 @@ def test_a_claim_from_a_moment_that_a_seed_never_reached_is_undefined():
     found = check("c", Claim.model_validate(CLAIM | FALLS), pd.DataFrame(rows), ["dataset", "moment"], "demo")
     assert found["verdict"] == "undefined"
     assert "no epoch of zero training error" in found["reason"]
+
+
+def test_a_theory_names_the_key_columns_that_it_needs_before_anything_runs():
+    given = {"title": "t", "key_columns": ["dataset", "weight_decay"], "columns": {"nc1": {"metric": "nc1"}}}
+    with pytest.raises(ValueError, match="theory unconstrained_margin needs the key column feature_decay"):
+        Table.model_validate(given | {"predictions": {"margin": {"theory": "unconstrained_margin"}}})
+
+
+def test_without_a_decay_the_unconstrained_model_has_no_minimiser():
+    row = {"weight_decay": 5e-3, "feature_decay": 1e-3, "batch_size": 140, "feature_linear": True}
+    assert unconstrained_margin(row, 10) == pytest.approx(math.log(1 / math.sqrt(14 * 5e-6) - 9))
+    assert math.isnan(unconstrained_margin(row | {"feature_decay": 0}, 10))

@@ -85,6 +85,7 @@ def test_a_recipe_of_unconstrained_features_is_read_back_as_it_was():
         ({"protocol": {"optimizer": "adam"}}, "optimised with optimizer sgd"),
         ({"protocol": {"batch_size": 21}}, "a batch_size of at least the number of samples"),
         ({"protocol": {"milestones": ["1/2"]}}, "a constant step size"),
+        ({"protocol": {"augmentation": "crop_flip"}}, "no augmentation"),
         (
             {"protocol": {"loss": "label_smoothing"}},
             "loss label_smoothing: unconstrained features take cross_entropy, mse",

@@ -48,7 +48,7 @@ class Figure(ConfigModel):
 
 
 class Scale(ConfigModel):
-    """What a scale runs. `tables` has the blocks of each table made there; () for a table of a study's trials."""
+    """What a scale runs. `tables` maps each table to the blocks of its grid; a table of a study's trials has none."""
 
     deviations: str
     protocol: dict[str, Any]

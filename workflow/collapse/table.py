@@ -187,6 +187,9 @@ class Table(Content):
             for prediction in self.predictions.values():
                 for column in PREDICTIONS[prediction.theory].columns:
                     check_choice(f"column for theory {prediction.theory}", column, self.columns)
+                for axis in PREDICTIONS[prediction.theory].axes:
+                    if axis not in self.key_columns:
+                        raise ValueError(f"theory {prediction.theory} needs the key column {axis}")
                 for axis in prediction.at:
                     check_axis("axis in at", axis, self.key_columns)
         return self

@@ -155,7 +155,11 @@ def select(
 
 
 def of_medians(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """The medians over the seeds, at each combination of `keys`; raises NotRun for fewer than MEDIAN_SEEDS."""
+    """The medians over the seeds, at each combination of `keys`; raises NotRun for fewer than MEDIAN_SEEDS, ConfigError
+    for a table without seeds.
+    """
+    if "seed" not in rows:
+        raise ConfigError("seeds: curve_of_medians is for a table of runs or draws, and this one has no seeds")
     if rows.seed.nunique() < MEDIAN_SEEDS:
         raise NotRun(f"a claim on medians needs {MEDIAN_SEEDS} seeds, {rows.seed.nunique()} ran")
     return reduce_groups(rows, keys, value=lambda part: part.value.median(), other=lambda part: part.other.median())

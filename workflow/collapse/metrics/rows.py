@@ -160,7 +160,7 @@ def duality_rows(found: Statistics, weights: np.ndarray, at: At) -> Iterator[Row
 
 
 def bias_rows(found: Statistics, product: np.ndarray, bias: np.ndarray, at: At) -> Iterator[Row]:
-    """NC4: whether the bias cancels the logits of the features' sample mean; margin, and energy of raw features."""
+    """NC4 (whether the bias cancels the logits of the mean feature), the margin, and the energy of raw features."""
     given = {"weights": product, "bias": bias, "mean": global_mean(found["mean"], found["count"])}
     given |= {"means": found["mean"], "trace": found["trace"], "origin": np.zeros(found["mean"].shape[1])}
     return at.rows(entries.BIAS | entries.RAW_ENERGY | entries.MARGIN, given)

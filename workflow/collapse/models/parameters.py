@@ -8,6 +8,8 @@ from collapse.models.entries import NETWORKS
 from collapse.models.network import build
 from collapse.models.shape import Shape
 
+FULL = {"classifier": "learned", "feature_dim": None}
+
 
 def parameters(settings: list[dict[str, Any]]) -> pd.DataFrame:
     """Each setting with its network's `parameters`, those that train, and the `saving`. Zhu et al. 2021.
@@ -23,9 +25,6 @@ def parameters(settings: list[dict[str, Any]]) -> pd.DataFrame:
             setting | {"parameters": total, "trainable": trainable, "saving": 1 - trainable / counts["full"][1]}
         )
     return pd.DataFrame(rows)
-
-
-FULL = {"classifier": "learned", "feature_dim": None}
 
 
 def count(setting: dict[str, Any]) -> tuple[int, int]:

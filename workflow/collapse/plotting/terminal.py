@@ -33,6 +33,9 @@ def terminal_phase(
             part, reached = (
                 given.loc[given.model.isin(networks) & (given.dataset == dataset)] for given in (table, moments)
             )
+            if part.empty:
+                axes.set_visible(False)
+                continue
             for column, shown in series.items():
                 over_epochs(axes, part, column, shown)
             moment_lines(axes, {name: reached.epoch[reached.moment == moment] for moment, name in MOMENTS.items()})

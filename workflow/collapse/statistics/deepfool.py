@@ -21,8 +21,8 @@ class Perturbation:
     fooled: Tensor
 
     def norms(self, scale: Tensor | float = 1.0) -> Tensor:
-        """l2 norm (n,) float64 of every move, in the images' units; or in units 1 / `scale`, of which each channel may
-        have its own (channels, 1, 1).
+        """l2 norm (n,) float64 of every move times `scale`, a number or one for each channel (channels, 1, 1): with the
+        number that a channel was divided by, the norm is in the units of before.
         """
         return (self.moves.double() * scale).flatten(1).norm(dim=1)
 
@@ -39,13 +39,13 @@ def deepfool(
     moves = torch.zeros_like(images)
     fooled = torch.zeros(len(images), dtype=torch.bool, device=images.device)
     active = torch.arange(len(images), device=images.device)
-    chosen = torch.empty(0)
+    with torch.no_grad():
+        first = logits(images)
+    chosen = first.topk(min(candidates, first.shape[1])).indices
     for step in range(steps + 1):
         at = (images[active] + (1 + overshoot) * moves[active]).requires_grad_()
         with torch.enable_grad():
             found = logits(at)
-        if step == 0:
-            chosen = found.detach().topk(min(candidates, found.shape[1])).indices
         answer = chosen[active, 0]
         other = found.argmax(1) != answer
         fooled[active[other]] = True

@@ -25,13 +25,14 @@ class PredictionEntry:
     """A prediction: computes a column of a table from the measured columns, in the environment figures.
 
     `function`, a "module:function": (row, num_classes) -> float. `columns`: the measured columns that it reads, beside
-    the axes. `missing` says why a row has no value.
+    the `axes`, which have to be key columns of the table. `missing` says why a row has no value.
     """
 
     meaning: str
     function: str
     columns: tuple[str, ...]
     missing: str
+    axes: tuple[str, ...] = ()
 
 
 SOLVERS = {
@@ -72,6 +73,7 @@ PREDICTIONS = {
         "collapse.theory.predictions:layer_peeled",
         ("e_h", "e_h_major", "e_w"),
         missing="an energy is missing, or the model's minority classifiers are zero",
+        axes=("k_major", "ratio"),
     ),
     **{
         f"unconstrained_{value}": PredictionEntry(
@@ -80,6 +82,7 @@ PREDICTIONS = {
             f"collapse.theory.predictions:unconstrained_{value}",
             (),
             missing="a decay is zero",
+            axes=("weight_decay", "feature_decay", "batch_size", "feature_linear"),
         )
         for value in ("margin", "weight_energy", "feature_energy", "cross_entropy")
     },

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from collapse.theory.layer_peeled import solve
-from collapse.theory.unconstrained_features import Minimiser, minimiser
+from collapse.theory.unconstrained_features import minimiser
 
 Values = dict[str, Any]
 
@@ -25,28 +25,31 @@ def layer_peeled(row: Values, num_classes: int) -> float:
 
 
 def unconstrained_margin(row: Values, num_classes: int) -> float:
-    """Margin of the minimiser. The penalty of features is a sum over the batch: n is batch_size / K.
+    """Margin of the minimiser; NaN where a decay is zero. The penalty of features is a sum over the batch, so that n is
+    batch_size / K.
 
     row, here and below: weight_decay, feature_decay, batch_size, and feature_linear, false for features behind a ReLU.
     """
-    return _minimiser(row, num_classes).margin
+    return _of_minimiser("margin", row, num_classes)
 
 
 def unconstrained_weight_energy(row: Values, num_classes: int) -> float:
     """||w_k||^2 of the minimiser."""
-    return _minimiser(row, num_classes).weight_energy
+    return _of_minimiser("weight_energy", row, num_classes)
 
 
 def unconstrained_feature_energy(row: Values, num_classes: int) -> float:
     """||h||^2 of the minimiser."""
-    return _minimiser(row, num_classes).feature_energy
+    return _of_minimiser("feature_energy", row, num_classes)
 
 
 def unconstrained_cross_entropy(row: Values, num_classes: int) -> float:
     """Cross-entropy of the minimiser."""
-    return _minimiser(row, num_classes).cross_entropy
+    return _of_minimiser("cross_entropy", row, num_classes)
 
 
-def _minimiser(row: Values, num_classes: int) -> Minimiser:
-    samples = row["batch_size"] / num_classes
-    return minimiser(num_classes, samples, row["weight_decay"], row["feature_decay"], not row["feature_linear"])
+def _of_minimiser(value: str, row: Values, num_classes: int) -> float:
+    decays = row["weight_decay"], row["feature_decay"]
+    if not all(decays):
+        return math.nan
+    return getattr(minimiser(num_classes, row["batch_size"] / num_classes, *decays, not row["feature_linear"]), value)

@@ -51,7 +51,7 @@ def adam(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
 
 
 def adamw(flat: nn.Parameter, protocol: Protocol) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019): a step shrinks parameters by learning_rate * weight_decay, beside Adam's."""
+    """AdamW (Loshchilov & Hutter 2019): weight decay is decoupled, learning_rate * weight_decay of each parameter."""
     return torch.optim.AdamW([flat], lr=protocol.learning_rate, weight_decay=_own_decay(protocol), fused=True)
 
 

@@ -57,6 +57,7 @@ def check_unconstrained(recipe: "Recipe") -> None:
         "a batch_size of at least the number of samples": protocol.batch_size >= sum(recipe.imbalance.counts or ()),
         "optimizer sgd": protocol.optimizer == "sgd",
         "separate_decay": protocol.separate_decay,
+        "no augmentation": not protocol.augmentation,
         "a constant step size": not (protocol.milestones or protocol.step_epochs or protocol.first_phase),
         "a head that is learned, all of it": options.classifier == "learned" and not options.frozen,
         "no feature_batch_norm": not options.feature_batch_norm,

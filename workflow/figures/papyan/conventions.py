@@ -31,7 +31,7 @@ def references(classes: int | None) -> dict[str, float]:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A line of panels for each network and dataset, a panel for each group. `table` is collapse_conventions.csv."""
+    """Each network and dataset has a line of panels, one a group of measures. `table`: collapse_conventions.csv."""
     cells = [cell for _, cell in table.groupby(["dataset", "model"], sort=False)]
     size = (plotting.TWO_COLUMNS, min(2 * len(cells) + 1.2, plotting.PAGE_HEIGHT))
     figure, panels = plt.subplots(len(cells), len(GROUPS), figsize=size, sharex=True, squeeze=False)

@@ -14,5 +14,5 @@ MODES = {"eval": "eval mode", "train": "train mode"}
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """A line of panels for each dataset, network and mode of the batch norms. `table` is fig3.csv."""
+    """Each dataset, network and mode of the batch norms has a line of panels. `table` is fig3.csv."""
     return plotting.measures_over_epochs(table, MEASURES, "optimizer", lambda name: OPTIMIZERS[name].title, MODES)
