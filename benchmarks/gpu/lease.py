@@ -1,16 +1,17 @@
-"""What a GPU that is lent for minutes is used for: throughput, then whole runs of the layer-peeled paper at its scale.
+"""What a GPU that is lent for minutes is used for: throughput, then whole runs of a paper at its scale.
 
 Environment: torch
 
 The parts, in the order of --parts:
 
 A. Throughput of every network (throughput.py) that was not measured yet, the most useful figures first.
-B. Runs of the tables and networks named by --runs, K_A = 7, seed 0, with the recipes of the workflow. Those are begun
-   that end before --horizon by the measured throughput, so many at once as pays. One that is cut off at --seconds saves
-   its state: the same command on the same machine goes on from there. Each finished run is measured, and runs.tar.gz
-   written anew with all of them.
+B. Runs of the tables and networks named by --runs, seed 0, with the recipes of the workflow (of layer_peeled those with
+   K_A = 7). Those are begun that end before --horizon by the measured throughput, so many at once as pays. One that is
+   cut off at --seconds saves its state: the same command on the same machine goes on from there. Each finished run is
+   measured, and runs.tar.gz written anew with all of them.
 
-Deviation: steps in bfloat16 where they are --bfloat16-from times as fast; a run's recipe says so.
+Deviations, which a run's recipe says: steps in bfloat16 where they are --bfloat16-from times as fast; --measurements
+epochs measured.
 """
 
 import argparse
@@ -43,10 +44,10 @@ from collapse.training.state import load_state
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ("network", "loop", "dtype", "processes", "images_per_s", "lowest", "highest", "device", "torch")
 KEPT = ("recipe.json", "run.json", "history.csv")
-RUNS = ("fig6/vgg11", "fig6/resnet18", "fig4/vgg11", "fig4/resnet18")
+RUNS = tuple(f"layer_peeled/{name}" for name in ("fig6/vgg11", "fig6/resnet18", "fig4/vgg11", "fig4/resnet18"))
 RATIOS = (1000, 10, 100, 1, "inf")  # the most telling first
-# Seconds: before a training's first epoch; for its last state; to measure a finished run.
-START, SAVE, MEASURE = 15, 15, 20
+# Seconds: before a training's first epoch; for its last state; to measure a finished run, and each of its epochs.
+START, SAVE, MEASURE, MEASURE_EPOCH = 15, 15, 10, 3
 SMOKE_EPOCHS = 2
 PAYS = 7 / 6
 SHARE = 0.92  # of the throughput: what is left when the last runs have the device to themselves
@@ -83,7 +84,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="raw datasets, as torchvision lays them out")
     parser.add_argument("--parts", default="AB", help="A: throughput; B: runs")
     parser.add_argument("--dataset", default="fashion_mnist")
-    parser.add_argument("--runs", nargs="+", default=RUNS, metavar="TABLE/MODEL", help="in this order")
+    parser.add_argument("--runs", nargs="+", default=RUNS, metavar="PAPER/TABLE/MODEL", help="in this order")
+    parser.add_argument("--measurements", type=int, help="epochs that are measured; default: as the scale says")
     parser.add_argument("--bfloat16-from", type=float, default=1.7, help="inf: never")
     parser.add_argument("--processes", type=int, help="trainings at once; default: as many as pays")
     parser.add_argument("--smoke", action="store_true", help="a test: scale demo, few epochs, on the CPU")
@@ -156,16 +158,20 @@ def order(point: Point) -> tuple:
 
 
 def runs_of(wanted: str, args: argparse.Namespace, rates: Rates) -> list[Run]:
-    """Runs of a TABLE/MODEL with K_A = 7, the most telling first."""
-    table, model = wanted.split("/")
+    """Runs of a PAPER/TABLE/MODEL, the most telling first."""
+    paper, table, model = wanted.split("/")
     changes = {"epochs": SMOKE_EPOCHS} if args.smoke else {"dtype": choose_dtype(rates, model, args.bfloat16_from)}
     scale = "demo" if args.smoke else "paper"
-    plan = Plan(load_paper(ROOT / "config/papers/layer_peeled"), scale, (0,), changes)
+    plan = Plan(load_paper(ROOT / "config/papers" / paper), scale, (0,), changes)
     points = [
         point
         for point in plan.grids[table].points()
-        if (point.axes["k_major"], point.recipe.dataset, point.recipe.model) == (7, args.dataset, model)
+        if (point.recipe.dataset, point.recipe.model) == (args.dataset, model)
+        and (paper != "layer_peeled" or point.axes["k_major"] == 7)
     ]
+    if args.measurements:
+        fewer = {"measurements": args.measurements}
+        points = [point._replace(recipe=point.recipe.model_copy(update=fewer)) for point in points]
     results = args.work / "results"
     return [
         Run(
@@ -180,10 +186,10 @@ def runs_of(wanted: str, args: argparse.Namespace, rates: Rates) -> list[Run]:
 
 def admit(runs: list[Run], rates: Rates, seconds: float) -> list[Run]:
     """Those runs, in order, that together end within `seconds`."""
-    chosen, spent = [], float(START + MEASURE)
+    chosen, spent = [], float(START)
     for run in runs:
         rate = SHARE * fastest(rates, run.recipe.model, run.recipe.protocol.dtype)[0]
-        needed = run.images_left() / rate
+        needed = run.images_left() / rate + MEASURE + MEASURE_EPOCH * len(run.recipe.checkpoint_epochs())
         fits = spent + needed <= seconds
         cell, verdict = "/".join(run.folder.parts[-4:-1]), "train" if fits else "skip"
         print(f"{verdict} {cell}: {needed:.0f} s at {rate:.0f} images/s, after {spent:.0f} of {seconds:.0f} s")

@@ -1,12 +1,13 @@
 """Images a second of training on one device: our loop and two others, alone and with several processes at once.
 
-`ours` is collapse.training.loop. `loader` is the loop of the papers' repositories: a DataLoader without workers, whose
-images are PIL's and are turned into tensors and standardised one by one, in float32 and PyTorch's own memory format,
-with the loss and the right answers read at every step. `on_card` is that loop with the images on the device and one
-index a batch. All three train the same networks with SGD, batch 128, on noise.
+`ours` is collapse.training.loop; `launched` is the same without recorded steps (training/recording.py). `loader` is
+the loop of the papers' repositories: a DataLoader without workers, whose images are PIL's and are turned into tensors
+and standardised one by one, in float32 and PyTorch's own memory format, with the loss and the right answers read at
+every step. `on_card` is that loop with the images on the device and one index a batch. All train the same networks with
+SGD, batch 128, on noise.
 
-A process builds a training, takes an epoch of it (which chooses kernels), waits for a common start, and repeats epochs
-for TURN seconds, TURNS times.
+A process builds a training, takes an epoch of it (which chooses kernels, and records), waits for a common start, and
+repeats epochs for TURN seconds, TURNS times.
 """
 
 import multiprocessing
@@ -125,8 +126,8 @@ def on_card(case: Case, device: str) -> Callable[[], None]:
     return train_on(case.build().to(device), batches)
 
 
-def ours(case: Case, device: str) -> Callable[[], None]:
-    """An epoch of our loop."""
+def our_training(case: Case, device: str) -> Training:
+    """Our training, whose `run_epoch` is our loop."""
     protocol = Protocol(
         learning_rate=0.01, momentum=0.9, weight_decay=5e-4, batch_size=BATCH, epochs=1, dtype=case.dtype
     )
@@ -134,10 +135,22 @@ def ours(case: Case, device: str) -> Callable[[], None]:
     pixels = standardise(images.to(device))
     return Training(
         case.build().to(device), pixels, labels.to(device), torch.arange(len(labels)), protocol, order_seed=0
-    ).run_epoch
+    )
 
 
-LOOPS = {"ours": ours, "loader": loader, "on_card": on_card}
+def ours(case: Case, device: str) -> Callable[[], object]:
+    """An epoch of our loop."""
+    return our_training(case, device).run_epoch
+
+
+def launched(case: Case, device: str) -> Callable[[], object]:
+    """An epoch of our loop without recorded steps."""
+    training = our_training(case, device)
+    training.stepper.evaluate.recordable = False
+    return training.run_epoch
+
+
+LOOPS = {"ours": ours, "launched": launched, "loader": loader, "on_card": on_card}
 
 
 def serve(pipe: Connection, device: str) -> None:
@@ -212,8 +225,11 @@ class Pool:
 def schedule() -> list[tuple[Case, int]]:
     """Cases and numbers of processes, the most useful first."""
     dtypes = ("float32", "bfloat16")
-    shared = [(Case(name, "ours", dtype), n) for n in (1, 2, 4) for name in ("vgg11", "resnet18") for dtype in dtypes]
+    first = [(Case("resnet18", loop, dtype), 1) for loop in ("ours", "launched") for dtype in dtypes]
     small = [(Case("mlp", "ours"), n) for n in (1, 2, 4, 8)]
-    ways = (("ours", "float32"), ("loader", "float32"), ("on_card", "float32"), ("ours", "bfloat16"))
-    alone = [(Case(name, loop, dtype), 1) for name in SHAPES for loop, dtype in ways]
-    return list(dict.fromkeys([*shared, *small, *alone]))
+    shared = [(Case(name, "ours", dtype), n) for n in (2, 4) for name in ("resnet18", "vgg11") for dtype in dtypes]
+    ways = (("ours", "float32"), ("launched", "float32"), ("loader", "float32"), ("on_card", "float32"))
+    alone = [
+        (Case(name, *way), 1) for name in SHAPES for way in (*ways, ("ours", "bfloat16"), ("launched", "bfloat16"))
+    ]
+    return list(dict.fromkeys([*first, *small, *shared, *alone]))

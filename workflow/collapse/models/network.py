@@ -20,7 +20,8 @@ class Network(nn.Module):
     `features_layer` names the layer whose output is H, the backbone's features: the last before the linear head.
     `measured` names the layers whose activations a paper measures, in order. Layers named linear1, linear2, ... belong
     to the linear head. `fixed_classifier`: the classifier's weight never trains. A layer may hold measured layers: its
-    attribute `inside` maps their names to its submodules (tiled.Residual).
+    attribute `inside` maps their names to its submodules (tiled.Residual). `recordable`: what a pass computes depends
+    on tensors alone, not on anything that Python decides, so that it may be recorded (collapse.training.recording).
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Network(nn.Module):
         self.classifier = classifier
         self.measured = tuple(measured)
         self.fixed_classifier = fixed_classifier
+        self.recordable = False
         self.frozen: tuple[str, ...] = ()
         self.features_layer = [name for name in layers if not name.startswith("linear")][-1]
         self._backbone = [layer for name, layer in layers.items() if not name.startswith("linear")]
@@ -121,4 +123,5 @@ def build_entry(entry: NetworkEntry, shape: Shape, options: NetworkOptions, seed
             f"networks: the builder {entry.build} returned a {type(network).__name__}, not a Network: "
             f"collapse.models.heads.with_head makes one of layers by name"
         )
+    network.recordable = not entry.own  # of one's own network nothing is known
     return network

@@ -10,6 +10,7 @@ from collapse.models.network import Network
 from collapse.training.entries import OPTIMIZERS
 from collapse.training.losses import penalty
 from collapse.training.protocol import Protocol
+from collapse.training.recording import Recorder
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -73,17 +74,15 @@ class Stepper:
         self.flat = flatten(network)
         self.entry = OPTIMIZERS[protocol.optimizer]
         self.optimizer = resolve_name(self.entry.function)(self.flat, protocol)
+        self.evaluate = Recorder(self._evaluate, network.recordable)
 
     def step(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """One step; returns the loss, a scalar without penalties, and the logits (n, K) before it, both detached."""
         first: list[tuple[Tensor, Tensor]] = []
 
         def closure() -> Tensor:
-            assert self.flat.grad is not None  # flatten gave it one
-            self.flat.grad.zero_()
-            loss, logits, objective = self._objective(images, target)
-            objective.backward()
-            first.append((loss.detach(), logits.detach()))
+            loss, logits, objective = self.evaluate(images, target)
+            first.append((loss, logits))
             return objective
 
         if self.entry.line_search:
@@ -92,6 +91,14 @@ class Stepper:
             closure()
             self.optimizer.step()
         return first[0]
+
+    def _evaluate(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss, logits and objective, all detached; the objective's gradient goes to the parameters."""
+        assert self.flat.grad is not None  # flatten gave it one
+        self.flat.grad.zero_()
+        loss, logits, objective = self._objective(images, target)
+        objective.backward()
+        return loss.detach(), logits.detach(), objective.detach()
 
     def _objective(self, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Loss, logits, and the objective to differentiate: loss plus penalties that the optimizer does not apply."""
