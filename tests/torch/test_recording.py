@@ -16,6 +16,15 @@ gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 SMALL = {"base_width": 8}
 
 
+@pytest.fixture(autouse=True)
+def _reproducible():
+    """TF32 convolutions are not, by default: two trainings differ without any recording."""
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    yield
+    torch.backends.cudnn.deterministic = before
+
+
 def train(network: Network, device: str, **protocol) -> Training:
     """Three epochs of three batches and a short one, at two step sizes."""
     generator = torch.Generator().manual_seed(1)

@@ -7,7 +7,7 @@ set low, so that a healthy job ends well within its limit.
 from collapse.recipe import Recipe
 from collapse.training.entries import OPTIMIZERS
 
-# FLOP/s: a third of the slowest network's rate on one core (benchmarks/), a tenth of VGG11's on an H200
+# FLOP/s: a third of the slowest network's rate on one core (benchmarks/), a sixteenth of VGG11's on an H200
 # (benchmarks/gpu).
 CORE_RATE, GPU_RATE = 1e10, 3e12
 # A run that takes more than GPU_MINUTES on one core is worth a GPU; runs that take at most SHORT_MINUTES, on what they

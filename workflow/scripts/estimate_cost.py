@@ -2,8 +2,8 @@
 --plan, what is still to be made of a target, in words.
 
 torch counts the FLOPs of each network, forward and backward. Hours are these FLOPs at the measured training rate of
-ResNet18 in float32: on one CPU core (benchmarks/train_resnet18), and alone on an H200 (benchmarks/gpu). On small
-networks a GPU is slower: its steps wait for kernel launches.
+ResNet18 in float32: on one CPU core (benchmarks/train_resnet18), and alone on an H200 (benchmarks/gpu). Small
+networks reach less of a GPU.
 """
 
 import argparse
