@@ -234,6 +234,16 @@ def improving():
     return of_seeds(rows, {"test_accuracy": 0.005, "perturbation": 0.1})
 
 
+def agreeing():
+    """Ten measures of 40 runs, all but one of them in the same order; every fourth run is not fitted."""
+    runs = np.arange(40)
+    rows = {"cell": [f"digits/mlp/{run}" for run in runs], "train_accuracy": np.where(runs % 4, 1, 0.9)}
+    names = ("nc1", "nc1_trace_ratio", "cdnv", "separation_fuzziness", "maximal_angle_means", "nc2", "self_duality",
+             "nc3", "ncc_mismatch")  # fmt: skip
+    rows |= {name: 10.0 ** (-runs / 10) for name in names} | {"maximal_angle_classifiers": 0.01 + runs[::-1] / 100}
+    return of_seeds(rows, {"nc1": 1e-6})
+
+
 ZHU = {"nc1": 4, "nc2": 1, "nc3": 1, "nc4": 2}
 ENDS = ("margin", "weight_energy", "feature_energy", "loss")
 COSINES = {"cos_minor": [-0.11, 0.02, 0.98, 1]}
@@ -337,6 +347,7 @@ TABLES = {
             {"held_out_accuracy": 0.01, "test_accuracy": 0.01, "nc1": 1e-3})),
         rates.query("learning_rate == 5e-3").assign(chosen_by="held_out_accuracy"),
     ),
+    "across/agreement": (agreeing(),),
     "zhu/fig3": (
         falling(ZHU, last=200, dataset=["mnist", "cifar10"], model=["resnet18"], optimizer=["sgd", "adam", "lbfgs"],
                 bn_mode=["eval", "train"]).assign(train_accuracy=0.99, test_accuracy=0.9),
@@ -363,7 +374,7 @@ TABLES = {
                       "saving": [0, 0.01, 0.2, 0.21] * 2}),
     ),
     "zhu/theory": (
-        (ends := of_seeds({"feature_linear": [False, True] * 3, "weight_decay": [2e-3, 2e-3, 5e-3, 5e-3, 2e-2, 2e-2]}
+        (ends := of_seeds({"features": ["relu", "linear"] * 3, "weight_decay": [2e-3, 2e-3, 5e-3, 5e-3, 2e-2, 2e-2]}
                   | {name: [7.0, 7.5, 6.0, 6.5, 4.0, 4.5] for name in ENDS}, dict.fromkeys(ENDS, 0.01)).assign(
                       **{f"{name}_theory": 5.0 for name in ENDS})),
         pd.concat(ends.assign(epoch=epoch) for epoch in (1, 10, 100, 200)),

@@ -404,6 +404,17 @@ def test_a_value_that_only_the_table_shows_and_does_not_have_is_an_error():
         check("c", claim({"above": 0}, where={"layer": 4}), data, [*KEYS, "layer"], "demo", found_keys=["layer"])
 
 
+def test_two_columns_can_agree_over_an_axis_without_order():
+    """Of the six pairs of four runs five are in the same order: Kendall's tau is (5 - 1) / 6."""
+    runs = {"cell": ["d", "a", "c", "b"], "cos": [1.0, 2.0, 3.0, 4.0], "other": [10.0, 20.0, 40.0, 30.0]}
+    data = pd.concat(pd.DataFrame(runs).assign(seed=seed) for seed in SEEDS)
+    how = {"across": "cell", "reduce": "concordance", "with_column": "other", "keys": ["cell"]}
+    assert row({"near": 4 / 6, "tolerance": 1e-9}, data, **how)["ours"] == pytest.approx(4 / 6)
+    assert verdict({"near": 4 / 6, "tolerance": 1e-9}, data, **how) == "holds"
+    assert verdict({"at_least": 0.7}, data, **how) == "fails"
+    assert row({"at_least": -1}, data.assign(other=3.0), **how)["ours"] == 0
+
+
 def test_a_panel_of_a_single_point_has_no_trend():
     data = pd.concat([table({3: UP}), table({5: [0.1]})])
     found = row({"above": 0.5}, data, across="ratio", reduce="trend")

@@ -458,6 +458,6 @@ def test_a_theory_names_the_key_columns_that_it_needs_before_anything_runs():
 
 
 def test_without_a_decay_the_unconstrained_model_has_no_minimiser():
-    row = {"weight_decay": 5e-3, "feature_decay": 1e-3, "batch_size": 140, "feature_linear": True}
+    row = {"weight_decay": 5e-3, "feature_decay": 1e-3, "batch_size": 140, "features": "linear"}
     assert unconstrained_margin(row, 10) == pytest.approx(math.log(1 / math.sqrt(14 * 5e-6) - 9))
     assert math.isnan(unconstrained_margin(row | {"feature_decay": 0}, 10))

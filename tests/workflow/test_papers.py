@@ -259,6 +259,38 @@ def test_the_users_changes_win_over_a_grids_own_axes():
     assert {recipe.protocol.epochs for recipe in plan.recipes.values()} == {2}
 
 
+def test_what_is_asked_across_the_papers_is_asked_of_their_own_runs():
+    """Runs and the way they are measured are shared, so that it trains nothing; and each run is one row."""
+    papers = {path.name: load_paper(path) for path in PAPERS}
+    across = Plan(papers.pop("across"), "demo", SEEDS)
+    asked = [(cell, measuring) for _, cell, measuring in across.points["runs"]]
+    plans = [Plan(paper, "demo", SEEDS) for paper in papers.values()]
+    assert set(asked) <= {(cell, how) for plan in plans for points in plan.points.values() for _, cell, how in points}
+    assert len({cell for cell, _ in asked}) == len(asked) > 100
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("{same_as: {paper: zu, table: fig3}}", "unknown paper in same_as of tables.runs 'zu'; valid choices: across"),
+        ("{same_as: {paper: zhu, table: fig9}}", "unknown table of zhu in same_as of tables.runs 'fig9'"),
+        ("{same_as: {paper: zhu, table: parameters}}", "unknown table of zhu in same_as of tables.runs 'parameters'"),
+        ("{same_as: {paper: zhu}}", "tables.runs, same_as can not be used:\n  table"),
+        ("{same_as: {paper: zhu, table: fig3}, epochs: 3}", "a block same_as has no other key"),
+        ("{same_as: {paper: papyan, table: spikes}}", "papyan's spikes has seeds or studies of its own"),
+        ("{same_as: {paper: memorization_dilation, table: tuned}}", "tuned has seeds or studies of its own"),
+        ("{same_as: {paper: across, table: runs}}", "a block same_as has no other key, and names a table whose blocks"),
+    ],
+)
+def test_a_block_that_can_not_be_borrowed_is_refused(tmp_path, wrong, message):
+    shutil.copytree(CONFIG / "papers", tmp_path / "papers")
+    path = tmp_path / "papers/across/scales/demo.yaml"
+    path.write_text(path.read_text() + f"    - {wrong}\n")
+    with pytest.raises(ConfigError, match=re.escape(message)) as refused:
+        load_paper(tmp_path / "papers/across")
+    assert "across/scales/demo.yaml" in str(refused.value)
+
+
 @pytest.mark.parametrize("path", PAPERS, ids=lambda path: path.stem)
 def test_the_part_of_a_name_for_readers_is_short_and_safe(path):
     paper = load_paper(path)

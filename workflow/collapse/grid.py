@@ -8,6 +8,7 @@ from pydantic import Field
 
 from collapse.data.entries import DATASETS
 from collapse.data.imbalance import Imbalance
+from collapse.identity import cell_name
 from collapse.measuring import Measuring
 from collapse.models.entries import NETWORKS
 from collapse.models.own import OwnNetworkOptions
@@ -32,7 +33,7 @@ AXES = (
     | dict.fromkeys(Measuring.model_fields, "measuring")
 )
 # What a recipe implies, and a table may have as a key column.
-FOUND = ("num_classes", "balance")
+FOUND = ("num_classes", "balance", "features", "cell")
 # Keys of a block that are no axes: other names of axes, and the study that chooses further ones.
 BLOCK_KEYS = ("rename", "from_study")
 # Former names of axes and of a block's keys, and their present names.
@@ -140,6 +141,8 @@ class Point(NamedTuple):
         """
         if axis in self.axes:
             return self.axes[axis]
+        if axis == "cell":
+            return cell_name(self.recipe)
         if axis in FOUND:
             return getattr(self.recipe, axis)
         section = AXES[axis]

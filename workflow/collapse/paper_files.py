@@ -96,6 +96,13 @@ class SameAs(ConfigModel):
     same_as: ScaleName = Field(description="the scale whose file has the grid")
 
 
+class OtherTable(ConfigModel):
+    """A block that stands for those of another paper's table, so that both show the same runs."""
+
+    paper: str = Field(description="folder of the paper in config/papers")
+    table: str = Field(description="its table, which has a grid at this scale")
+
+
 Grids = Annotated[Annotated[SameAs, Tag("<map>")] | Annotated[tuple[Axes, ...], Tag("<list>")], ByForm]
 Seeds = Annotated[tuple[NonNegativeInt, ...], Field(min_length=1), AfterValidator(distinct)]
 
@@ -112,7 +119,8 @@ class ScaleFile(ConfigModel):
     )
     tables: dict[str, Grids] = Field(
         description="grid of each table: blocks whose lists are multiplied out (for a solver: its settings), or "
-        "same_as: a scale, for the grid that the table has there"
+        "same_as: a scale, for the grid that the table has there. A block same_as: {paper: zhu, table: fig3} stands "
+        "for those that the table of another paper has at this scale, on that paper's protocol"
     )
     studies: dict[Named, StudyEntry] = Field(
         default={},
@@ -130,8 +138,11 @@ def load_papers(folder: Path) -> list[Paper]:
     return [load_paper(path.parent) for path in sorted(folder.glob("*/paper.yaml"))]
 
 
-def load_paper(folder: Path) -> Paper:
-    """Read and check the files of a paper; raise ConfigError naming the file and the keys at fault."""
+def load_paper(folder: Path, lends: bool = False) -> Paper:
+    """Read and check the files of a paper; raise ConfigError naming the file and the keys at fault.
+
+    lends: another paper's file takes blocks from this one, which may not take any itself.
+    """
     file = validate(PaperFile, _read(folder / "paper.yaml"), str(folder / "paper.yaml"))
     paths = {path.stem: path for path in sorted((folder / "scales").glob("*.yaml"))}
     for name, path in paths.items():
@@ -147,7 +158,7 @@ def load_paper(folder: Path) -> Paper:
     scales = {}
     for name in (name for name in get_args(ScaleName) if name in files):
         with _blaming(paths[name]):
-            scales[name] = _scale(name, files, families)
+            scales[name] = _scale(name, files, families, None if lends else folder.parent)
     return validate(Paper, {"name": folder.name, **data, "scales": scales}, str(folder / "paper.yaml"))
 
 
@@ -239,14 +250,14 @@ def _claims(file: PaperFile, families: Families, tables: Mapping[str, Any]) -> I
             yield name, {**dict(claim), "figure": figure, "table": claim.table or drawn[0]}
 
 
-def _scale(name: str, files: dict[str, ScaleFile], families: Families) -> dict[str, Any]:
-    """Data of a Scale: the grid of each entry, which its views share."""
+def _scale(name: str, files: dict[str, ScaleFile], families: Families, papers: Path | None) -> dict[str, Any]:
+    """Data of a Scale: the grid of each entry, which its views share. papers: the folder of all papers."""
     file, grids, seeds = files[name], {}, {}
     for key in file.protocol:
         check_choice("key in protocol", key, Protocol.model_fields)
     for entry in file.tables:
         family = families[check_choice("table", entry, families)]
-        blocks = _blocks(entry, name, files, families)
+        blocks = tuple(_with_borrowed(_blocks(entry, name, files, families), name, papers, f"tables.{entry}"))
         for table in family.values():
             _check_blocks(table, blocks, f"tables.{entry}", file.studies)
         grids |= dict.fromkeys(family, blocks)
@@ -299,4 +310,38 @@ def _blocks(entry: str, scale: str, files: dict[str, ScaleFile], families: Famil
         return _blocks(entry, grid.same_as, files, families)
     common = files[scale].common if _of_runs(families[entry][entry]) else {}
     # A block's own axes first: rows of the table come in the order of its lists.
-    return tuple(spelled_out(block | {key: common[key] for key in common if key not in block}, place) for block in grid)
+    return tuple(
+        block
+        if "same_as" in block
+        else spelled_out(block | {key: common[key] for key in common if key not in block}, place)
+        for block in grid
+    )
+
+
+def _with_borrowed(blocks: tuple[Axes, ...], scale: str, papers: Path | None, place: str) -> Iterator[Axes]:
+    """The blocks, with those of other papers' tables where they stand for them.
+
+    Whatever that paper's protocol and table say becomes an axis: the recipes, and so the runs, are the same.
+    """
+    lenders: dict[str, Paper] = {}
+    for block in blocks:
+        if "same_as" not in block:
+            yield block
+            continue
+        if papers is None or len(block) > 1:
+            raise ValueError(f"{place}: a block same_as has no other key, and names a table whose blocks are its own")
+        other = validate(OtherTable, block["same_as"], f"{place}, same_as")
+        names = [path.parent.name for path in sorted(papers.glob("*/paper.yaml"))]
+        check_choice(f"paper in same_as of {place}", other.paper, names)
+        paper = lenders[other.paper] = lenders.get(other.paper) or load_paper(papers / other.paper, lends=True)
+        there = paper.scales.get(scale)  # pyright: ignore[reportArgumentType] (a name of a file that was checked)
+        if there is None:
+            raise ValueError(f"{place}: same_as names {other.paper}, which has no scale {scale}")
+        tables = {name: blocks for name, blocks in there.tables.items() if paper.tables[name].measured}
+        table = check_choice(f"table of {other.paper} in same_as of {place}", other.table, tables)
+        if table in there.seeds or any("from_study" in given for given in tables[table]):
+            raise ValueError(f"{place}: {other.paper}'s {table} has seeds or studies of its own: it can not be shared")
+        given = paper.protocol.model_dump(mode="json") | there.protocol | paper.tables[table].measure
+        fixed = {axis: [value] if isinstance(value, list) else value for axis, value in given.items()}
+        for lent in tables[table]:
+            yield fixed | split(lent)[0]

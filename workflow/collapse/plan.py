@@ -177,10 +177,14 @@ class Plan:
         return study_for(point, self.studies[name], keys, self.grids[table].source)
 
     def _points(self, table: str, chosen: Mapping[str, Axes]) -> Iterator[tuple[Axes, str, str]]:
+        keys, seen = self.paper.tables[table].key_columns, set()
         for point in self._checked(table, lambda study: chosen[study.hash]):
             cell, measuring = cell_name(point.recipe), point.measuring.name
+            if "cell" in keys and cell in seen:
+                continue  # a row of such a table is a run, however many grid points it stands for
+            seen.add(cell)
             self.recipes[cell], self.measurings[measuring] = point.recipe, point.measuring
-            yield {key: point.value(key) for key in self.paper.tables[table].key_columns}, cell, measuring
+            yield {key: point.value(key) for key in keys}, cell, measuring
 
     def _checked(self, table: str, values: Callable[[Study], Axes]) -> Iterator[Point]:
         """The points of a table's grid, with the values that a study gives; ConfigError for what can not be made."""

@@ -231,6 +231,13 @@ class Recipe(ConfigModel):
         """Whether every class has as many distinct train samples."""
         return "balanced" if len(set(self.class_counts())) == 1 else "imbalanced"
 
+    @property
+    def features(self) -> Literal["linear", "relu"]:
+        """Whether H may have either sign (free features, or those of a linear layer), or comes from behind a ReLU."""
+        options = self.options()
+        straight = getattr(options, "feature_linear", False) or getattr(options, "activation", "relu") == "identity"
+        return "linear" if straight or self.kind == "direct" else "relu"
+
     def num_labels(self) -> int:
         """Number of classes that the network tells apart: K, or 2K with latent classes."""
         return self.num_classes * (2 if self.labels.latent else 1)

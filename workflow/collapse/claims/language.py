@@ -120,7 +120,9 @@ REDUCTIONS = {
     "argmax": "where on the axis it is greatest, the first of equals",
     "trend": "Kendall's tau with the axis, 1 where it rises at every step, 0 where it is constant",
     "rank_correlation": "Spearman's correlation with with_column, 0 where either is constant",
+    "concordance": "Kendall's tau with with_column, 0 where either is constant",
 }
+PAIRED = ("rank_correlation", "concordance")  # with another column: the axis needs no order
 
 
 class ClaimEntry(ConfigModel):
@@ -155,11 +157,14 @@ class ClaimEntry(ConfigModel):
     mean_over: tuple[str, ...] = Field(
         default=(), description="axes to average over: those values of them that all that is compared has in common"
     )
-    across: str | None = Field(default=None, description="numeric axis along which the values are reduced to one")
+    across: str | None = Field(
+        default=None,
+        description=f"axis along which the values are reduced to one; numeric, but for {' and '.join(PAIRED)}",
+    )
     reduce: Annotated[str, Choices(REDUCTIONS)] | None = Field(
         default=None, description="how, in the axis' order: " + "; ".join(f"{k}: {v}" for k, v in REDUCTIONS.items())
     )
-    with_column: str | None = Field(default=None, description="the other column of reduce: rank_correlation")
+    with_column: str | None = Field(default=None, description=f"the other column of reduce: {' and '.join(PAIRED)}")
     compare: dict[str, tuple[Any, Any]] = Field(
         default={}, description="axis: [one, other]: what is claimed is of the value at the other less that at the one"
     )
@@ -195,8 +200,8 @@ class ClaimEntry(ConfigModel):
     def _sensible(self) -> "ClaimEntry":
         if bool(self.across) != bool(self.reduce):
             raise ValueError("give across and reduce together")
-        if (self.reduce == "rank_correlation") != (self.with_column is not None):
-            raise ValueError("give with_column with reduce: rank_correlation, and with nothing else")
+        if (self.reduce in PAIRED) != (self.with_column is not None):
+            raise ValueError(f"give with_column with reduce: {' or '.join(PAIRED)}, and with nothing else")
         if len(self.compare) > 1:
             raise ValueError("compare takes one axis")
         if self.minus_column and self.ratio_to_column:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from collapse.claims.language import EXTREMES, Claim, describe, matcher
+from collapse.claims.language import EXTREMES, PAIRED, Claim, describe, matcher
 from collapse.grid import FOUND, Axes, Point, combinations, resolve, split
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def check_places(claim: Claim, table: "Table", grids: Iterable[tuple[tuple[Axes,
             raise ValueError(
                 f"{name}: no grid of {claim.table} has {axis} {describe(wanted)}, at any scale; valid: {listed}"
             )
-    if claim.across:
+    if claim.across and claim.reduce not in PAIRED:
         there = values_of(claim.across, table, grids) or ()
         words = [value for value in there if isinstance(value, str | bool | list)]
         if words:

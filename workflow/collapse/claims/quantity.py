@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from collapse.claims.language import EXTREMES, Claim, Condition, comparable, describe, matcher
+from collapse.claims.language import EXTREMES, PAIRED, Claim, Condition, comparable, describe, matcher
 from collapse.claims.verdict import MEDIAN_SEEDS
 from collapse.strict import ConfigError
 
@@ -19,8 +19,8 @@ class NotRun(Exception):
 
 
 def trend(place: np.ndarray, values: np.ndarray) -> float:
-    """Kendall's tau-b of values (n,) with their places (n,) on an axis; 0 for constant values."""
-    if np.ptp(values) == 0:
+    """Kendall's tau-b of values (n,) with their places (n,) on an axis; 0 where either is constant."""
+    if np.ptp(values) == 0 or np.ptp(place) == 0:
         return 0.0
     return float(stats.kendalltau(place, values)[0])  # pyright: ignore[reportArgumentType] (its decorator hides the tuple)
 
@@ -53,6 +53,7 @@ REDUCTIONS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
     "argmax": lambda place, values, others: place[values.argmax()],
     "trend": lambda place, values, others: trend(place, values),
     "rank_correlation": lambda place, values, others: rank_correlation(values, others),
+    "concordance": lambda place, values, others: trend(others, values),
 }
 
 
@@ -198,16 +199,18 @@ def across(claim: Claim, rows: pd.DataFrame, others: Sequence[str]) -> pd.DataFr
     assert claim.across is not None  # quantity() asks for this of no other claim
     assert claim.reduce is not None  # given with across
     axis, function = claim.across, REDUCTIONS[claim.reduce]
-    if rows[axis].dtype == bool or not pd.api.types.is_numeric_dtype(rows[axis]):
+    ordered = rows[axis].dtype != bool and pd.api.types.is_numeric_dtype(rows[axis])
+    if claim.reduce not in PAIRED and not ordered:
         raise ConfigError(f"across: {axis} has no order, being {', '.join(map(str, rows[axis].unique()))}: use compare")
     if len(rows[axis].unique()) < 2:
-        raise NotRun(f"its grid has a single {axis}, {rows[axis].iloc[0]:g}")
+        raise NotRun(f"its grid has a single {axis}, {rows[axis].iloc[0]}")
 
     def reduced(part: pd.DataFrame) -> float:
         part = part.sort_values(axis)
         if len(part) < 2:
             return math.nan
-        return function(*(part[name].to_numpy(float) for name in (axis, "value", "other")))
+        places = part[axis].to_numpy(float) if ordered else np.arange(len(part))
+        return function(places, part.value.to_numpy(float), part.other.to_numpy(float))
 
     result = reduce_groups(rows, others, value=reduced)
     result.loc[result.value.isna() & (result.reason == ""), "reason"] = f"fewer than 2 values of {axis}, or a zero"

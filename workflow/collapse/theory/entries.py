@@ -78,11 +78,11 @@ PREDICTIONS = {
     **{
         f"unconstrained_{value}": PredictionEntry(
             f"{value} of the unconstrained-feature model's minimiser, at weight_decay, feature_decay and batch_size "
-            "/ K samples a class; of features of either sign where feature_linear is true (Zhu et al. 2021; derived)",
+            "/ K samples a class; of features of either sign where features is linear (Zhu et al. 2021; derived)",
             f"collapse.theory.predictions:unconstrained_{value}",
             (),
             missing="a decay is zero",
-            axes=("weight_decay", "feature_decay", "batch_size", "feature_linear"),
+            axes=("weight_decay", "feature_decay", "batch_size", "features"),
         )
         for value in ("margin", "weight_energy", "feature_energy", "cross_entropy")
     },

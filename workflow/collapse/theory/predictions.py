@@ -28,7 +28,7 @@ def unconstrained_margin(row: Values, num_classes: int) -> float:
     """Margin of the minimiser; NaN where a decay is zero. The penalty of features is a sum over the batch, so that n is
     batch_size / K.
 
-    row, here and below: weight_decay, feature_decay, batch_size, and feature_linear, false for features behind a ReLU.
+    row, here and below: weight_decay, feature_decay, batch_size, and features, linear or relu: behind a ReLU.
     """
     return _of_minimiser("margin", row, num_classes)
 
@@ -52,4 +52,4 @@ def _of_minimiser(value: str, row: Values, num_classes: int) -> float:
     decays = row["weight_decay"], row["feature_decay"]
     if not all(decays):
         return math.nan
-    return getattr(minimiser(num_classes, row["batch_size"] / num_classes, *decays, not row["feature_linear"]), value)
+    return getattr(minimiser(num_classes, row["batch_size"] / num_classes, *decays, row["features"] == "relu"), value)

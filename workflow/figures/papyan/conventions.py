@@ -18,7 +18,10 @@ GROUPS = {
     "NC3": {"self_duality": "Papyan et al.", "nc3": "Zhu et al."},
 }  # fmt: skip
 TITLES = {"NC1": "variability", "NC2": "simplex", "NC3": "duality"}
-REFERENCES = {"NC2": "an orthogonal frame", "NC3": "unrelated classifiers and means"}
+REFERENCES = {
+    "NC2": "an orthogonal frame, or random vectors of many dimensions",
+    "NC3": "unrelated classifiers and means",
+}
 
 
 def references(classes: int | None) -> dict[str, float]:
