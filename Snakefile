@@ -30,6 +30,7 @@ include: "rules/theory.smk"
 include: "rules/figures.smk"
 include: "rules/claims.smk"
 include: "rules/report.smk"
+include: "rules/hooks.smk"
 
 
 # On a cluster, these rules run where Snakemake runs: as jobs they would wait longer than they work. The download

@@ -14,7 +14,7 @@ rule check_claims:
         spec=lambda wildcards: PLANS[wildcards.paper].claims_spec(wildcards.figure).model_dump_json(),
     shell:
         "$PY_FIGURES -P -m scripts.check_claims --spec {params.spec:q} --tables {input.tables:q} "
-        "--out {output:q} 2>&1 | tee -i {log:q}"
+        "--out {output:q} > {log:q} 2>&1"
 
 
 rule paper_claims:

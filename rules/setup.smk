@@ -54,15 +54,3 @@ os.environ.update(
     ATLAS_SAVE_EVERY=str(CONFIG.save_every),
     ATLAS_KEEP_CHECKPOINTS=CONFIG.keep_checkpoints,
 )
-
-
-onstart:
-    unmade = [env for env in ("torch", "convex", "figures") if not (ROOT / ".venv" / env / ".installed").exists()]
-    if unmade and not MANAGED:
-        raise WorkflowError(
-            f"the environments {', '.join(unmade)} are not installed: run 'make setup', "
-            f"or use conda: --software-deployment-method conda"
-        )
-    # Tables are made from these files; a table's param is its plan's checksum.
-    for plan in PLANS.values():
-        plan.write(Path(CONFIG.results, CONFIG.scale, "plans"))

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from collapse.atomic_io import DamagedFile, read_json
 from collapse.data.store import read_split
 from collapse.data.subsets import draw
+from collapse.duration import duration
 from collapse.identity import digest
 from collapse.measuring import Measuring
 from collapse.metrics.measure import measure_file
@@ -18,7 +19,6 @@ from collapse.training.diagnosis import untrained
 from collapse.training.inputs import load_images
 from collapse.training.loop import Diverged, Training, oversampled
 from collapse.training.making import RunContext, publish
-from collapse.training.progress import duration
 from collapse.training.run import train_run
 from collapse.training.schedule import measured_epochs
 from collapse.training.weights import network_of

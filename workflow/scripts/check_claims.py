@@ -1,4 +1,4 @@
-"""Tables of a figure -> verdicts on its claims, as CSV; and a line printed for each claim."""
+"""Tables of a figure -> verdicts on its claims, as CSV; and a line in the log for each claim."""
 
 import argparse
 from pathlib import Path
@@ -7,6 +7,7 @@ import pandas as pd
 
 from collapse.claims.check import check_all
 from collapse.claims.language import ClaimsSpec
+from collapse.summary import verdict_lines
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument(
@@ -20,8 +21,5 @@ if __name__ == "__main__":
     tables = dict(zip(args.spec.panel_keys, map(pd.read_csv, args.tables), strict=True))
     verdicts = check_all(args.spec, tables)
     verdicts.to_csv(args.out, index=False)
-    for row in verdicts.to_dict("records"):
-        measured = f" ({row['ours']:.3g}, wanted {row['condition']}, n = {row['n']})" if row["ours"] != "" else ""
-        print(f"{row['verdict']:>12}: {row['statement']}{measured}")
-        if row["reason"]:
-            print(f"{'':>14}{row['reason']}")
+    for row in verdicts.astype(str).to_dict("records"):
+        print("\n".join(verdict_lines(row)))

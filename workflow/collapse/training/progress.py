@@ -4,21 +4,25 @@ import sys
 import time
 from contextlib import suppress
 
+from collapse.duration import duration
 from collapse.training.loop import Epoch
 
 
 class Progress:
-    """Print the first epoch, the last, and at most one line every `every` seconds between."""
+    """Print at most one line every `every` seconds, and the last epoch of a training that was longer than that."""
 
     def __init__(self, name: str, epochs: int, every: float = 5.0):
         self.name, self.epochs, self.every = name, epochs, every
-        self.printed = -every
+        self.printed: float | None = None  # when; of a training that has not begun, nothing
+        self.long = False
 
     def __call__(self, epoch: Epoch) -> None:
         """Take note of a finished epoch."""
         now = time.monotonic()
-        if epoch.epoch in (1, self.epochs) or now - self.printed >= self.every:
+        if self.printed is None:
             self.printed = now
+        if now - self.printed >= self.every or (self.long and epoch.epoch == self.epochs):
+            self.printed, self.long = now, True
             left = epoch.seconds / epoch.epoch * (self.epochs - epoch.epoch)
             self.log(
                 f"epoch {epoch.epoch:>{len(str(self.epochs))}}/{self.epochs}  "
@@ -30,13 +34,3 @@ class Progress:
         # A terminal that went away must not end a training, least of all while it saves its state.
         with suppress(BrokenPipeError):
             print(f"{self.name}  {line}", file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person reads them: 12 s, 3 min 05 s, 2 h 10 min."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 1:
-        return f"{rest} s"
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"

@@ -65,8 +65,6 @@ def draw(table: pd.DataFrame) -> Figure:
     ]
     cells, others = (part.cell.nunique() for part in (table, fitted))
     count = plotting.count_note(table, "nc1", ["cell"])
-    note = (
-        f"below the diagonal all {cells} cells, above it {others} with fitted runs: median of the seeds ({count})"
-    )
+    note = f"below the diagonal all {cells} cells, above it {others} with fitted runs: median of the seeds ({count})"
     plotting.legend(figure, handles, f"{note}; right: every run")
     return figure
