@@ -9,7 +9,7 @@ CORES ?= all
 SCALE ?= demo
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-slurm lint test test-library test-slurm bench costs list prune index plan explain remake report
+.PHONY: setup setup-slurm lint test test-library test-slurm bench costs list prune index plan show open explain remake report
 .PHONY: docs gallery lock
 .DEFAULT_GOAL := all
 
@@ -92,6 +92,17 @@ TARGET ?= all
 plan: setup
 	@PYTHONPATH=workflow $(BIN)/python -m scripts.list_recipes --target $(TARGET) $(ARGS) > .venv/plan.json
 	@PYTHONPATH=workflow .venv/torch/bin/python -m scripts.estimate_cost --plan < .venv/plan.json
+
+# A metric of every run, a line each: make show METRIC=nc1 LAYER=features SPLIT=test (and BN_MODE, CLASSES, EPOCH)
+show: setup
+	@PYTHONPATH=workflow .venv/figures/bin/python -m scripts.show_metric --metric $(METRIC) \
+		$(if $(LAYER),--layer $(LAYER)) $(if $(SPLIT),--split $(SPLIT)) $(if $(BN_MODE),--bn-mode $(BN_MODE)) \
+		$(if $(CLASSES),--classes $(CLASSES)) $(if $(EPOCH),--epoch $(EPOCH)) $(ARGS)
+
+# Open the figures that the last call made; where no program opens them, print their names.
+OPENER ?= $(firstword $(shell command -v xdg-open open 2> /dev/null) echo)
+open:
+	@while read -r figure; do $(OPENER) "$$figure" 2> /dev/null || echo "$$figure"; done < results/made.txt
 
 # In which keys two runs differ: make explain results/runs/.../seed-0 results/runs/.../seed-0
 # The folders are no targets: give each an empty rule.

@@ -56,7 +56,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        lambda wildcards: [output for plan in PLANS.values() for output in paper_outputs(plan)],
+        everything,
         f"{RESULTS}/claims.csv",
         report_outputs(),
 

@@ -3,6 +3,7 @@
 import functools
 import json
 
+from collapse.data.entries import DATASETS
 from collapse.metrics.entries import METRICS as METRIC_ENTRIES
 from collapse.plan import plan_digest
 
@@ -54,6 +55,19 @@ def content_of_images(wildcards):
     """Fingerprint of a dataset of one's own: when its files change, they are prepared anew."""
     own = CONFIG.datasets.get(wildcards.dataset)
     return own.fingerprint() if own else ""
+
+
+def raw_files(wildcards):
+    """No input, for raw files are no part of the workflow; stops where they are needed and nowhere to be had."""
+    spec = DATASETS.get(wildcards.dataset)
+    needed = spec is not None and spec.from_files and not spec.own and not CONFIG.download
+    made = Path(DATA.format(dataset=wildcards.dataset), "manifest.json").exists()
+    if needed and not made and not Path(CONFIG.data_root).expanduser().is_dir():
+        raise WorkflowError(
+            f"{wildcards.dataset} is read from data_root={CONFIG.data_root}, which does not exist, and download=false: "
+            f"name the folder that holds the files as torchvision lays them out, or allow the download"
+        )
+    return []
 
 
 def plan_of(name):

@@ -2,6 +2,8 @@
 
 
 rule prepare_data:
+    input:
+        raw_files,
     output:
         # Images of one's own that have changed are refused if runs were trained on those of before, which then stay.
         manifest=update(f"{DATA}/manifest.json"),

@@ -5,6 +5,7 @@ import atexit
 import time
 
 from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
 
 from collapse.cost import training_minutes
 from collapse.duration import duration
@@ -42,8 +43,40 @@ LISTENER = Listener(trainings, say)
 
 
 def is_news(record):
-    """Whether a record is more than that Snakemake looks for jobs, which it says twice a job."""
-    return not record.getMessage().startswith(("Select jobs to execute", "Execute "))
+    """Whether a record is more than the begin and the end of a job, of which Snakemake says four lines."""
+    said = record.getMessage().startswith(("Select jobs to execute", "Execute "))
+    return not said and getattr(record, "event", None) not in ("job_finished", "progress")
+
+
+def say_other_runs():
+    """Say how many runs the user's changes of the protocol make this call train."""
+    runs = sum(training.runs for training in trainings()) if CONFIG.protocol else 0
+    if runs:
+        given = ", ".join(f"{key}: {value}" for key, value in CONFIG.protocol.items())
+        say(f"protocol={{{given}}} makes other runs than the papers' protocols: {runs} of them to train")
+
+
+def say_made():
+    """Say what this call made, and keep the names of the figures for make open."""
+    figures = drawn_figures()
+    lines = closing_lines(Path(RESULTS), figures)
+    say("\n".join([*lines, f"done in {duration(time.monotonic() - BEGAN)}"]))
+    if figures and not workflow.dryrun:
+        names = [f"{RESULTS}/figures/{paper}/{figure}.png\n" for paper, figure, _ in figures]
+        Path(CONFIG.results, "made.txt").write_text("".join(names))
+
+
+def say_at_exit():
+    """What is said of a call that ran nothing: of a dry run, or where everything was made before."""
+    if LISTENER.nothing_to_do:
+        say_made()
+    elif workflow.dryrun and workflow.dag:
+        say_other_runs()
+
+
+if workflow.is_main_process:
+    logger.addHandler(LISTENER)
+    atexit.register(say_at_exit)
 
 
 onstart:
@@ -56,21 +89,22 @@ onstart:
     # Tables are made from these files; a table's param is its plan's checksum.
     for plan in PLANS.values():
         plan.write(Path(CONFIG.results, CONFIG.scale, "plans"))
-    logger.addFilter(is_news)
-    logger.addHandler(LISTENER)
+    if Quietness.RULES in workflow.output_settings.quiet:
+        logger.addFilter(is_news)
+    say_other_runs()
 
 
 onsuccess:
-    lines = closing_lines(Path(RESULTS), drawn_figures())
-    say("\n".join([*lines, f"made in {duration(time.monotonic() - BEGAN)}"]))
+    say_made()
 
 
 # At the exit of Snakemake, so that it is the last thing said.
 onerror:
-    lines = [line for rule, logs in LISTENER.failed.values() for line in fault_lines(rule, logs)]
-    lines.append(
-        "what is finished is kept: the same command goes on from there"
-        if lines
-        else "interrupted: what is finished is kept, and trainings are at their last saved state; the same command goes on"
-    )
+    if LISTENER.interrupted:
+        lines = [
+            "interrupted: what is finished is kept; the same command goes on, trainings from their last saved state"
+        ]
+    else:
+        lines = [line for rule, logs in LISTENER.failed.values() for line in fault_lines(rule, logs)]
+        lines.append("what is finished is kept: the same command goes on from there")
     atexit.register(say, "\n".join(lines))

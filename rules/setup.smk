@@ -38,7 +38,15 @@ try:
     CONFIG = load_config(config, ROOT / "config" / "papers")
     register(CONFIG)
     PAPERS = load_papers(ROOT / "config" / "papers")
-    PLANS = {paper.name: plan_of(paper, CONFIG.scale, CONFIG) for paper in PAPERS if CONFIG.scale in paper.scales}
+    PLANS, REFUSED = {}, {}  # by paper; of one that the user's protocol does not fit, the reason
+    for paper in PAPERS:
+        if CONFIG.scale in paper.scales:
+            try:
+                PLANS[paper.name] = plan_of(paper, CONFIG.scale, CONFIG)
+            except UserError as error:
+                if not CONFIG.protocol:
+                    raise
+                REFUSED[paper.name] = str(error)
 except UserError as error:
     raise WorkflowError(str(error))
 

@@ -2,6 +2,8 @@
 
 import hashlib
 
+from collapse.strict import did_you_mean
+
 
 def report_outputs():
     """Pages of the report."""
@@ -51,9 +53,24 @@ def paper_outputs(plan):
     return drawn + [f"{RESULTS}/claims/{plan.paper.name}.csv"]
 
 
+def everything(wildcards):
+    """Outputs of all papers; stops where the user's protocol does not fit one."""
+    for reason in REFUSED.values():
+        raise WorkflowError(reason)
+    return [output for plan in PLANS.values() for output in paper_outputs(plan)]
+
+
 def explain_target(wildcards):
     """Stop at an unknown target, before anything runs, with the list of valid targets."""
     target = wildcards.unknown
+    for paper in PAPERS:
+        short = paper.figures if paper.name == CONFIG.paper else ()
+        if paper.name in REFUSED and target in (
+            paper.name,
+            *short,
+            *(f"{paper.name}_{name}" for name in paper.figures),
+        ):
+            raise WorkflowError(REFUSED[paper.name])
     elsewhere = [
         name
         for paper in PAPERS
@@ -64,6 +81,13 @@ def explain_target(wildcards):
     ]
     if elsewhere:
         raise WorkflowError(f"{target} is not drawn at scale {CONFIG.scale}, only at {', '.join(elsewhere)}")
+    full = [f"{name}_{target}" for name, plan in PLANS.items() if target in plan.figures()]
+    if full:
+        raise WorkflowError(
+            f"{target} is no figure of {CONFIG.paper}, whose figures go by their short names: ask for {' or '.join(full)}"
+        )
     short = PLANS[CONFIG.paper].figures() if CONFIG.paper in PLANS else []
-    full = [f"{name}_{figure}" for name, plan in PLANS.items() for figure in plan.figures()]
-    raise WorkflowError(f"unknown target {target}; valid choices: all, {', '.join([*short, *PLANS, *full])}")
+    names = [*short, *PLANS, *(f"{name}_{figure}" for name, plan in PLANS.items() for figure in plan.figures())]
+    hint = did_you_mean(target, names)
+    known = "" if hint else f"; valid choices: all, {', '.join([*short, *PLANS])}, and <paper>_<figure>"
+    raise WorkflowError(f"unknown target {target}{known}{hint}")

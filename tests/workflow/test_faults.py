@@ -187,8 +187,19 @@ def test_a_killed_training_job_fails_alone_and_goes_on_from_its_state(project, n
     os.kill(job, number)
     output, _ = process.communicate()
     assert process.returncode != 0
-    assert "Error in rule train" in output
+    assert "failed: train, of which results/logs/train/digits/mlp/" in output
+    assert output.endswith("what is finished is kept: the same command goes on from there\n")
     assert not (project.folder / LONG_TRAINED).exists()
+    assert "resumed after epoch" in project.run(LONG_TRAINED, *LONG)
+
+
+def test_after_an_interrupt_the_way_to_go_on_is_the_last_thing_said(project):
+    process = unmade(project).start("fig1", *LONG)
+    wait_for(project.folder / LONG_RUNS / "seed-0/state/state.safetensors", process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    output, _ = process.communicate()
+    assert process.returncode != 0
+    assert output.splitlines()[-1].startswith("interrupted: what is finished is kept; the same command goes on")
     assert "resumed after epoch" in project.run(LONG_TRAINED, *LONG)
 
 
@@ -202,7 +213,7 @@ def test_a_killed_measuring_job_costs_no_training(project):
     os.kill(job, signal.SIGKILL)
     output, _ = process.communicate()
     assert process.returncode != 0
-    assert "Error in rule measure" in output
+    assert "failed: measure, of which" in output
     assert "train" not in project.planned("fig1")
     project.run(str(MEASURED[0]))
     assert files(project, "runs/**/epoch-*") | files(project, "runs/**/statistics.safetensors") == trained

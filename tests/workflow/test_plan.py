@@ -53,9 +53,19 @@ def test_the_paper_scale_lists_the_published_grid(project):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["fig9"], "unknown target fig9. Did you mean fig"),
+        (["nothing"], "valid choices: all, fig2, fig3, fig4, fig6, fig5, table1, balanced, deep_linear"),
+        (["Fig6"], "unknown target Fig6. Did you mean fig6?"),
+        (["papian"], "unknown target papian. Did you mean papyan?"),
+        (["fig7"], "fig7 is no figure of layer_peeled, whose figures go by their short names: ask for papyan_fig7"),
+        (["fig6", "--config", "seeds=5"], "seeds are a list, as [5]"),
         (
-            ["fig7"],
-            "unknown target fig7; valid choices: all, fig2, fig3, fig4, fig6, fig5, table1, balanced, deep_linear",
+            ["fig6", "--config", "protocol={step_epochs: 40}"],
+            "--config protocol={step_epochs: 40} on config/pap",
+        ),
+        (
+            ["papyan", "--config", "scale=paper", "data_root=/nonexistent", "download=false"],
+            "data_root=/nonexistent, which does not exist, and download=false",
         ),
         (["fig5", "--config", "scale=small"], "fig5 is not drawn at scale small, only at demo, paper"),
         (["fig6", "--config", "scal=demo"], "unknown key scal; valid keys: paper, scale"),
@@ -70,15 +80,28 @@ def test_a_mistake_on_the_command_line_is_one_clear_error(project, arguments, me
     ("changed", "message"),
     [
         ({"scale": "huge"}, "scale: Input should be 'demo', 'small' or 'paper'"),
-        ({"paper": "nobody"}, "unknown paper 'nobody'; valid choices: deep_linear, equi_separation"),
+        ({"paper": "nobody"}, "unknown paper 'nobody'; valid choices: across, deep_linear, equi_separation"),
         ({"seeds": [0, 0]}, "seeds: a seed appears twice"),
-        ({"protocol": {"learning_rat": 1}}, "unknown key learning_rat; valid keys: optimizer"),
+        ({"protocol": {"learning_rat": 1}}, "first_phase, dtype. Did you mean learning_rate?"),
         ({"protocol": {"momentum": 1.5}}, "protocol.momentum: Input should be less than 1"),
     ],
 )
 def test_a_mistake_in_the_configuration_is_named(project, changed, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         read_configuration(project.folder, **changed)
+
+
+def test_a_protocol_has_to_fit_the_papers_that_are_asked_for_alone(project):
+    """step_epochs does not go with the milestones of other papers."""
+    steps = ("--config", "protocol={step_epochs: 40}")
+    assert project.planned("memorization_dilation_fig1", *steps)["train"]
+    assert "--config protocol={step_epochs: 40} on config/papers/" in project.error("all", *steps)
+
+
+def test_a_changed_protocol_is_said_to_make_other_runs(project):
+    said = project.run("--dry-run", "fig6", "--config", "protocol={learning_rate: 0.05}")
+    assert "protocol={learning_rate: 0.05} makes other runs than the papers' protocols: 15 of them to train" in said
+    assert "makes other runs" not in project.run("--dry-run", "fig6")
 
 
 def test_environments_that_are_not_installed_are_said_before_any_job(tmp_path):
@@ -113,7 +136,7 @@ def test_what_is_generated_is_up_to_date(tmp_path):
 
 def asked(project, *arguments):
     """Resources of each training that a dry run of fig6 plans."""
-    output = project.run("--dry-run", "fig6", *arguments)
+    output = project.run("--dry-run", "fig6", *arguments, "--quiet", "host")
     found = re.findall(r"rule train:.*?resources: ([^\n]+)", output, flags=re.DOTALL)
     return [{name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)} for line in found]
 

@@ -3,11 +3,26 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    field_validator,
+)
 
 from collapse.data.own import OwnDataset
 from collapse.models.own import OwnNetwork
-from collapse.strict import NAME, ConfigError, ConfigModel, distinct, validate
+from collapse.strict import NAME, ConfigError, ConfigModel, check_choice, did_you_mean, distinct, validate
+from collapse.training.protocol import Protocol
+
+
+def _listed(seeds: Any) -> Any:
+    if isinstance(seeds, int):
+        raise ValueError(f"seeds are a list, as [{seeds}]")
+    return seeds
 
 
 class Config(ConfigModel):
@@ -47,7 +62,7 @@ class Config(ConfigModel):
     threads: PositiveInt = Field(
         default=1, description="CPU threads of one training job; small networks are fastest with 1"
     )
-    seeds: Annotated[tuple[NonNegativeInt, ...], AfterValidator(distinct)] = Field(
+    seeds: Annotated[tuple[NonNegativeInt, ...], BeforeValidator(_listed), AfterValidator(distinct)] = Field(
         default=(0, 1, 2),
         min_length=1,
         description="seeds at which every run is made; a paper's file can give a table others",
@@ -63,6 +78,13 @@ class Config(ConfigModel):
         default={}, description="networks of one's own, by the name that grids call them"
     )
 
+    @field_validator("protocol")
+    @classmethod
+    def _of_the_protocol(cls, protocol: dict[str, Any]) -> dict[str, Any]:
+        for key in protocol:
+            check_choice("key of the protocol", key, Protocol.model_fields)
+        return protocol
+
     @property
     def bundled(self) -> bool:
         """Whether one job makes all seeds of a cell."""
@@ -74,5 +96,6 @@ def load_config(config: dict[str, Any], papers: Path, source: str = "config/conf
     checked = validate(Config, config, source)
     names = sorted(path.parent.name for path in papers.glob("*/paper.yaml"))
     if checked.paper not in names:
-        raise ConfigError(f"{source}: unknown paper {checked.paper!r}; valid choices: {', '.join(names)}")
+        hint = did_you_mean(checked.paper, names)
+        raise ConfigError(f"{source}: unknown paper {checked.paper!r}; valid choices: {', '.join(names)}{hint}")
     return checked

@@ -112,7 +112,8 @@ def resolve(
         spec, classes = DATASETS.get(data.get("dataset", "")), data.get("classes")
         num_classes = spec.num_classes if spec else data["imbalance"].get("k_major")
         data["imbalance"]["k_major"] = len(classes) if isinstance(classes, list) else num_classes
-    place = f"{source}, at {describe(axes)},"
+    changed = f"--config protocol={{{describe(changes, ': ', ', ')}}} on " if changes else ""
+    place = f"{changed}{source}, at {describe(axes)},"
     measuring = validate(Measuring, data.pop("measuring"), place)
     recipe = validate(Recipe, data, place)
     try:
@@ -122,9 +123,9 @@ def resolve(
     return recipe.model_copy(update={"versions": recipe.current_versions()}), measuring
 
 
-def describe(axes: Axes) -> str:
+def describe(axes: Axes, is_: str = " ", and_: str = " ") -> str:
     """A grid point in words, for messages."""
-    return " ".join(f"{name} {value}" for name, value in axes.items())
+    return and_.join(f"{name}{is_}{value}" for name, value in axes.items())
 
 
 class Point(NamedTuple):

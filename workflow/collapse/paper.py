@@ -68,6 +68,7 @@ class Paper(ConfigModel):
     figures: dict[str, Figure]
     claims: dict[str, Claim]
     scales: dict[ScaleName, Scale]
+    borrows: bool = Field(default=False)  # some of its runs are those of other papers' tables
 
     @model_validator(mode="after")
     def _consistent(self) -> "Paper":

@@ -134,8 +134,11 @@ class ScaleFile(ConfigModel):
 
 
 def load_papers(folder: Path) -> list[Paper]:
-    """Every paper in the folder config/papers; raises ConfigError."""
-    return [load_paper(path.parent) for path in sorted(folder.glob("*/paper.yaml"))]
+    """Every paper in the folder config/papers; raises ConfigError. Those that borrow runs come last: a mistake in a
+    grid is then found in its own file first.
+    """
+    papers = [load_paper(path.parent) for path in sorted(folder.glob("*/paper.yaml"))]
+    return sorted(papers, key=lambda paper: paper.borrows)
 
 
 def load_paper(folder: Path, lends: bool = False) -> Paper:
@@ -159,6 +162,8 @@ def load_paper(folder: Path, lends: bool = False) -> Paper:
     for name in (name for name in get_args(ScaleName) if name in files):
         with _blaming(paths[name]):
             scales[name] = _scale(name, files, families, None if lends else folder.parent)
+    grids = [grid for file in files.values() for grid in file.tables.values() if isinstance(grid, tuple)]
+    data["borrows"] = any("same_as" in block for grid in grids for block in grid)
     return validate(Paper, {"name": folder.name, **data, "scales": scales}, str(folder / "paper.yaml"))
 
 

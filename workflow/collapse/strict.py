@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -34,7 +35,8 @@ class ConfigModel(BaseModel):
                 raise ValueError(f"{old} is now {cls.RENAMED[old]}")
             unknown = sorted(map(str, data.keys() - cls.model_fields.keys()))
             if unknown:
-                raise ValueError(f"unknown key {', '.join(unknown)}; valid keys: {', '.join(cls.model_fields)}")
+                hint = did_you_mean(unknown[0], cls.model_fields)
+                raise ValueError(f"unknown key {', '.join(unknown)}; valid keys: {', '.join(cls.model_fields)}{hint}")
         return data
 
 
@@ -44,8 +46,17 @@ Model = TypeVar("Model", bound=BaseModel)
 def check_choice(kind: str, name: str, choices: Any) -> str:
     """Return `name` if it is among `choices`, else raise a ValueError that lists them."""
     if name not in choices:
-        raise ValueError(f"unknown {kind} {name!r}; valid choices: {', '.join(map(str, choices))}")
+        raise ValueError(
+            f"unknown {kind} {name!r}; valid choices: {', '.join(map(str, choices))}{did_you_mean(name, choices)}"
+        )
     return name
+
+
+def did_you_mean(name: str, choices: Iterable[Any]) -> str:
+    """The end of a message about an unknown name: the nearest choice, if one is near; case does not count."""
+    by_lower = {str(choice).lower(): str(choice) for choice in choices}
+    near = get_close_matches(str(name).lower(), by_lower, n=1)
+    return f". Did you mean {by_lower[near[0]]}?" if near else ""
 
 
 def distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:

@@ -23,8 +23,10 @@ class Training(NamedTuple):
 
 
 class Listener(logging.Handler):
-    """Hears from Snakemake's logger how a call goes: says from time to time how many runs are trained and how long the
-    others take, and keeps in `failed` the rule and the logs of each job that failed.
+    """Hears from Snakemake's logger how a call goes, and says from time to time how many runs are trained.
+
+    It keeps the rule and the logs of each job that `failed`, and whether the call was `interrupted` or had
+    `nothing_to_do`.
 
     The time left is by the work that is left and the time that the finished work took. `trainings` gives the call's
     jobs that train.
@@ -36,10 +38,13 @@ class Listener(logging.Handler):
         self.began = self.said = time.monotonic()
         self.trained = 0
         self.failed: dict[int, tuple[str, list[str]]] = {}  # by the job's number
+        self.interrupted = self.nothing_to_do = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of what Snakemake logs."""
         event, said = getattr(record, "event", None), vars(record)
+        self.interrupted |= record.getMessage().startswith("Terminating processes on user request")
+        self.nothing_to_do |= record.getMessage().startswith("Nothing to be done")
         if event == "job_error":
             self.failed[said["jobid"]] = said["rule_name"], list(said["log"])
         elif event == "job_info":  # a job starts: perhaps again, and most often because another one has ended

@@ -14,6 +14,7 @@ class DatasetEntry:
     `train_counts` are the samples of each class in the train split; `mean` and `std` normalise pixels that were first
     divided by `max_pixel`, one value a channel. `unconstrained`: there are no images. Each sample has features of its
     own that are optimised themselves, and the recipe alone says how many samples of which classes there are.
+    `from_files`: it is read from files in the folder data_root.
     """
 
     title: str
@@ -26,6 +27,7 @@ class DatasetEntry:
     std: tuple[float, ...]
     own: bool = False  # of the configuration (collapse.data.own), which has no loader
     unconstrained: bool = False
+    from_files: bool = True
     version: int = 1  # raised by a fix that changes what it makes (Recipe.versions)
 
     @property
@@ -45,6 +47,7 @@ DATASETS: dict[str, DatasetEntry] = {
         max_pixel=16,
         mean=(0.305,),
         std=(0.376,),
+        from_files=False,
     ),
     "mnist": DatasetEntry(
         title="MNIST",
@@ -129,6 +132,7 @@ DATASETS: dict[str, DatasetEntry] = {
         mean=(0.0,),
         std=(1.0,),
         unconstrained=True,
+        from_files=False,
     ),
 }
 
