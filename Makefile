@@ -100,7 +100,7 @@ show: setup
 		$(if $(CLASSES),--classes $(CLASSES)) $(if $(EPOCH),--epoch $(EPOCH)) $(ARGS)
 
 # Open the figures that the last call made; where no program opens them, print their names.
-OPENER ?= $(firstword $(shell command -v xdg-open open 2> /dev/null) echo)
+OPENER ?= $(shell command -v xdg-open || command -v open || echo echo)
 open:
 	@while read -r figure; do $(OPENER) "$$figure" 2> /dev/null || echo "$$figure"; done < results/made.txt
 
