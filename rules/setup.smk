@@ -60,5 +60,6 @@ os.environ.update(
     ATLAS_JOBS_PER_GPU=str(CONFIG.jobs_per_gpu),
     ATLAS_GPUS_PER_JOB=str(CONFIG.gpus_per_job),
     ATLAS_SAVE_EVERY=str(CONFIG.save_every),
+    ATLAS_SAY_EVERY=str(CONFIG.say_every),
     ATLAS_KEEP_CHECKPOINTS=CONFIG.keep_checkpoints,
 )

@@ -64,7 +64,15 @@ def test_more_seeds_train_the_new_ones_alone(project):
 
 @pytest.mark.parametrize(
     "settings",
-    ["bundle_seeds=false", "threads=2", "device=cpu", "gpus_per_job=2", "jobs_per_gpu=2", "save_every=1"],
+    [
+        "bundle_seeds=false",
+        "threads=2",
+        "device=cpu",
+        "gpus_per_job=2",
+        "jobs_per_gpu=2",
+        "save_every=1",
+        "say_every=1",
+    ],
 )
 def test_how_the_jobs_are_run_redoes_nothing(one_cell, settings):
     assert one_cell.planned("fig1", "--config", settings) == {}
@@ -264,7 +272,7 @@ def test_a_job_that_outlives_its_snakemake_is_not_made_again(project):
 def test_two_snakemakes_on_one_results_folder_end_with_one_training(tmp_path):
     """From two folders, as two people share a disk: who comes second waits, then skips."""
     first, second = (Project.one_cell(tmp_path / name) for name in ("first", "second"))
-    shared = ("fig1", "--config", f"results={tmp_path}/shared", "protocol={epochs: 300}")
+    shared = ("fig1", "--config", f"results={tmp_path}/shared", "protocol={epochs: 300}", "say_every=0")
     processes = [project.start(*shared) for project in (first, second)]
     said = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said

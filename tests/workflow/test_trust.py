@@ -154,6 +154,7 @@ def test_titles_and_notes_with_quotes_and_commands_are_only_shown(mine):
 def test_a_data_folder_with_a_space_in_its_name_is_one_folder(mine):
     path = mine.folder / GRID
     path.write_text(path.read_text().replace("dataset: digits", "dataset: mnist"))
+    (mine.folder / "my data").mkdir()
     done = mine.snakemake("fig1", "--config", "data_root=my data", "download=false")
     assert "my data/MNIST/raw/train-images-idx3-ubyte.gz is absent. Remedy:" in done.stdout + done.stderr
 

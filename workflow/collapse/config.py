@@ -54,6 +54,9 @@ class Config(ConfigModel):
     save_every: NonNegativeFloat = Field(
         default=30.0, description="seconds between saved states of a training; a killed one goes on from the last"
     )
+    say_every: NonNegativeFloat = Field(
+        default=5.0, description="seconds between the lines that tell a training's progress; a shorter one tells none"
+    )
     keep_checkpoints: Literal["all", "none"] = Field(
         default="all",
         description="none: delete a run's weights once all that any table asks of it is measured; other statistics "

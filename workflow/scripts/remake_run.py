@@ -38,7 +38,7 @@ def remake(folder: Path, out: Path, device: str) -> int:
     check_dataset(folder, run, dataset)
     torch.set_num_threads(run["threads"])
     torch.set_flush_denormal(True)
-    progress = Progress(folder.name, recipe.protocol.total_epochs)
+    progress = Progress(folder.name, recipe.protocol.total_epochs, every=5.0)
     make_runs([(recipe, RunContext(dataset, out, choose_device(device), on_epoch=progress, log=progress.log))])
     again = read_json(out / "state" / "run.json")
     same = True

@@ -18,6 +18,7 @@ parser.add_argument("--recipe", type=json.loads, required=True, help="collapse.i
 parser.add_argument("--dataset", type=Path, required=True, help="manifest.json of the prepared dataset")
 parser.add_argument("--out", type=Path, nargs="+", required=True, help="run.json in each run's folder, .../seed-<s>/")
 parser.add_argument("--save-every", type=float, default=30.0, help="seconds between saved states")
+parser.add_argument("--say-every", type=float, default=5.0, help="seconds between lines that tell the progress")
 add_machine_arguments(parser)
 parser.add_argument("--workers", type=int, default=1, help="runs trained side by side, each on a GPU of its own")
 
@@ -31,6 +32,6 @@ if __name__ == "__main__":
     # Not earlier: importing torch takes longer than to see that there is nothing to do.
     from collapse.training.workers import Machine, Task, train_tasks
 
-    machine = Machine(args.device, args.gpus, args.jobs_per_gpu, args.locks, args.workers, args.threads)
+    machine = Machine(args.device, args.gpus, args.jobs_per_gpu, args.locks, args.workers, args.threads, args.say_every)
     tasks = [Task(at_seed, dataset, folder) for at_seed, folder in missing]
     sys.exit(train_tasks(tasks, machine, args.save_every))

@@ -11,7 +11,7 @@ from collapse.training.loop import Epoch
 class Progress:
     """Print at most one line every `every` seconds, and the last epoch of a training that was longer than that."""
 
-    def __init__(self, name: str, epochs: int, every: float = 5.0):
+    def __init__(self, name: str, epochs: int, every: float):
         self.name, self.epochs, self.every = name, epochs, every
         self.printed: float | None = None  # when; of a training that has not begun, nothing
         self.long = False

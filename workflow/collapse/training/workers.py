@@ -43,6 +43,7 @@ class Machine:
     locks: Path  # folder of the machine's GPU locks
     workers: int  # runs trained side by side, each on a GPU of its own
     threads: int  # CPU threads, of all workers together
+    say_every: float = 5.0  # seconds between the lines that tell a training's progress
 
 
 def train_tasks(tasks: Sequence[Task], machine: Machine, save_every: float) -> int:
@@ -81,16 +82,18 @@ def train_in_turn(tasks: Sequence[Task], machine: Machine, threads: int, save_ev
             # Catch signals only from here on: while the job waits for a GPU, it has nothing to save.
             for number in SIGNALS:
                 signal.signal(number, lambda received, frame: caught.append(received))
-            make_runs([(task.recipe, context_of(task, device, save_every, stop)) for task in tasks])
+            make_runs([(task.recipe, context_of(task, device, save_every, machine.say_every, stop)) for task in tasks])
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         return 128 + (caught or [signal.SIGKILL])[0]
     return 0
 
 
-def context_of(task: Task, device: torch.device, save_every: float, stop: Callable[[], bool]) -> RunContext:
+def context_of(
+    task: Task, device: torch.device, save_every: float, say_every: float, stop: Callable[[], bool]
+) -> RunContext:
     """Surroundings of a task's training, which reports its progress by the names of the run's folders."""
-    progress = Progress("/".join(task.folder.parts[-4:]), task.recipe.protocol.total_epochs)
+    progress = Progress("/".join(task.folder.parts[-4:]), task.recipe.protocol.total_epochs, say_every)
     return RunContext(task.dataset, task.folder, device, save_every, stop, on_epoch=progress, log=progress.log)
 
 
