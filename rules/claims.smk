@@ -13,7 +13,7 @@ rule check_claims:
     params:
         spec=lambda wildcards: PLANS[wildcards.paper].claims_spec(wildcards.figure).model_dump_json(),
     shell:
-        "$PY_FIGURES -P -m scripts.check_claims --spec {params.spec:q} --tables {input.tables:q} "
+        '"$PY_FIGURES" -P -m scripts.check_claims --spec {params.spec:q} --tables {input.tables:q} '
         "--out {output:q} > {log:q} 2>&1"
 
 
@@ -29,7 +29,7 @@ rule paper_claims:
     conda:
         "../envs/figures.yaml"
     shell:
-        "$PY_FIGURES -P -m scripts.merge_tables --tables {input:q} --out {output:q} 2>&1 | tee -i {log:q}"
+        '"$PY_FIGURES" -P -m scripts.merge_tables --tables {input:q} --out {output:q} 2>&1 | tee -i {log:q}'
 
 
 rule all_claims:
@@ -42,4 +42,4 @@ rule all_claims:
     conda:
         "../envs/figures.yaml"
     shell:
-        "$PY_FIGURES -P -m scripts.merge_tables --tables {input:q} --out {output:q} 2>&1 | tee -i {log:q}"
+        '"$PY_FIGURES" -P -m scripts.merge_tables --tables {input:q} --out {output:q} 2>&1 | tee -i {log:q}'

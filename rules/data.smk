@@ -18,6 +18,6 @@ rule prepare_data:
         content=content_of_images,
         folder=DATA,
     shell:
-        "$PY_TORCH -P -m scripts.prepare_data --dataset {wildcards.dataset} --own {params.own:q} "
+        '"$PY_TORCH" -P -m scripts.prepare_data --dataset {wildcards.dataset} --own {params.own:q} '
         '--data-root "$ATLAS_DATA_ROOT" --download $ATLAS_DOWNLOAD --runs "$ATLAS_RESULTS/runs" --out {params.folder:q} '
         "2>&1 | tee -i {log:q}"

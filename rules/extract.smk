@@ -23,7 +23,7 @@ rule extract:
     params:
         measuring=lambda wildcards: MEASURINGS[wildcards.measuring].identity(),
     shell:
-        "$PY_TORCH -P -m scripts.extract --dataset {input.manifest:q} --measuring {params.measuring:q} "
+        '"$PY_TORCH" -P -m scripts.extract --dataset {input.manifest:q} --measuring {params.measuring:q} '
         "--runs {input.run:q} --out {output.statistics:q} --device $ATLAS_DEVICE --gpus {resources.gpu:q} "
         '--jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks "$ATLAS_LOCKS" --threads {threads} 2>&1 | tee -i {log:q}'
 

@@ -16,7 +16,7 @@ rule tabulate:
         plan=PLAN,
         digest=lambda wildcards: digest_of_plan(wildcards.measured),
     shell:
-        "$PY_FIGURES -P -m scripts.tabulate --spec {params.spec:q} --plan {params.plan:q} "
+        '"$PY_FIGURES" -P -m scripts.tabulate --spec {params.spec:q} --plan {params.plan:q} '
         '--plan-sha256 {params.digest} --results "$ATLAS_RESULTS" '
         "--out {output.table:q} --out-seeds {output.seeds:q} 2>&1 | tee -i {log:q}"
 
@@ -46,5 +46,5 @@ rule render:
         deviations=lambda wildcards: PLANS[wildcards.paper].scale.deviations,
         published=lambda wildcards: json.dumps(PLANS[wildcards.paper].published(wildcards.figure)),
     shell:
-        "$PY_FIGURES -P -m scripts.render --figure {wildcards.paper}/{wildcards.figure} --tables {input.tables:q} "
+        '"$PY_FIGURES" -P -m scripts.render --figure {wildcards.paper}/{wildcards.figure} --tables {input.tables:q} '
         "--published {params.published:q} --out {output:q} 2>&1 | tee -i {log:q}"

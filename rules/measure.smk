@@ -18,7 +18,7 @@ rule measure:
     params:
         metrics=" ".join(METRIC_ENTRIES),
     shell:
-        "$PY_TORCH -P -m scripts.measure --statistics {input:q} --out {output:q} "
+        '"$PY_TORCH" -P -m scripts.measure --statistics {input:q} --out {output:q} '
         '--keep-checkpoints $ATLAS_KEEP_CHECKPOINTS --results "$ATLAS_RESULTS" 2>&1 | tee -i {log:q}'
 
 
@@ -50,5 +50,5 @@ rule measure_draws:
         spec=lambda wildcards: plan_of(wildcards.drawn).draws_spec(Path(wildcards.drawn).name).model_dump_json(),
         datasets=f"{CONFIG.results}/data",
     shell:
-        "$PY_TORCH -P -m scripts.measure_draws --spec {params.spec:q} --datasets {params.datasets:q} "
+        '"$PY_TORCH" -P -m scripts.measure_draws --spec {params.spec:q} --datasets {params.datasets:q} '
         "--out {output.table:q} --out-draws {output.draws:q} 2>&1 | tee -i {log:q}"

@@ -16,7 +16,7 @@ rule collect_runs:
         ],
         runs=f"{CONFIG.results}/runs",
     shell:
-        "$PY_FIGURES -P -m scripts.collect_runs --plans {params.plans:q} --runs {params.runs:q} --out {output:q} "
+        '"$PY_FIGURES" -P -m scripts.collect_runs --plans {params.plans:q} --runs {params.runs:q} --out {output:q} '
         "2>&1 | tee -i {log:q}"
 
 
@@ -38,7 +38,7 @@ rule show_table:
     params:
         title=lambda wildcards: PLANS[wildcards.paper].paper.tables[wildcards.table].title,
     shell:
-        "$PY_FIGURES -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} "
+        '"$PY_FIGURES" -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} '
         "2>&1 | tee -i {log:q}"
 
 
@@ -59,7 +59,7 @@ rule show_runs:
     params:
         title="Runs of {paper}",
     shell:
-        "$PY_FIGURES -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} "
+        '"$PY_FIGURES" -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} '
         "2>&1 | tee -i {log:q}"
 
 
@@ -80,5 +80,5 @@ rule show_claims:
     params:
         title=f"Claims, checked at scale {CONFIG.scale}",
     shell:
-        "$PY_FIGURES -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} "
+        '"$PY_FIGURES" -P -m scripts.show_table --table {input:q} --title {params.title:q} --out {output:q} '
         "2>&1 | tee -i {log:q}"

@@ -21,7 +21,7 @@ rule study_worker:
         study=lambda wildcards: study_of(wildcards).model_dump_json(),
         journal=JOURNAL,
     shell:
-        "$PY_TORCH -P -m scripts.study_worker --study {params.study:q} --worker {wildcards.worker:q} "
+        '"$PY_TORCH" -P -m scripts.study_worker --study {params.study:q} --worker {wildcards.worker:q} '
         '--journal {params.journal:q} --dataset {input.manifest:q} --results "$ATLAS_RESULTS" --out {output:q} '
         "--save-every $ATLAS_SAVE_EVERY --device $ATLAS_DEVICE --gpus {resources.gpu:q} "
         '--jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks "$ATLAS_LOCKS" --threads {threads} 2>&1 | tee -i {log:q}'
@@ -43,7 +43,7 @@ rule study_result:
         study=lambda wildcards: study_of(wildcards).model_dump_json(),
         journal=JOURNAL,
     shell:
-        "$PY_TORCH -P -m scripts.study_result --study {params.study:q} --journal {params.journal:q} "
+        '"$PY_TORCH" -P -m scripts.study_result --study {params.study:q} --journal {params.journal:q} '
         '--results "$ATLAS_RESULTS" --out-trials {output.trials:q} --out-best {output.best:q} 2>&1 | tee -i {log:q}'
 
 
@@ -58,7 +58,7 @@ checkpoint studies_chose:
     conda:
         "../envs/figures.yaml"
     shell:
-        "$PY_FIGURES -P -m scripts.gather_choices --best {input:q} --out {output:q} 2>&1 | tee -i {log:q}"
+        '"$PY_FIGURES" -P -m scripts.gather_choices --best {input:q} --out {output:q} 2>&1 | tee -i {log:q}'
 
 
 rule tabulate_study:
@@ -78,5 +78,5 @@ rule tabulate_study:
         # Another study is another file, which alone would not make the table anew.
         studies=lambda wildcards: [Path(path).parent.name for path in results_of_studies("best.json")(wildcards)],
     shell:
-        "$PY_FIGURES -P -m scripts.tabulate_study --trials {input.trials:q} --best {input.best:q} --keys {params.key_columns:q} "
+        '"$PY_FIGURES" -P -m scripts.tabulate_study --trials {input.trials:q} --best {input.best:q} --keys {params.key_columns:q} '
         "--out {output:q} 2>&1 | tee -i {log:q}"

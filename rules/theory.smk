@@ -14,7 +14,7 @@ rule solve:
         solver=lambda wildcards: table_of(wildcards.theory).solver,
         settings=lambda wildcards: json.dumps(plan_of(wildcards.theory).settings(Path(wildcards.theory).name)),
     shell:
-        "$PY_CONVEX -P -m scripts.solve --solver {params.solver} --settings {params.settings:q} "
+        '"$PY_CONVEX" -P -m scripts.solve --solver {params.solver} --settings {params.settings:q} '
         "--out {output:q} 2>&1 | tee -i {log:q}"
 
 
@@ -32,5 +32,5 @@ rule solve_with_torch:
         solver=lambda wildcards: table_of(wildcards.theory).solver,
         settings=lambda wildcards: json.dumps(plan_of(wildcards.theory).settings(Path(wildcards.theory).name)),
     shell:
-        "$PY_TORCH -P -m scripts.solve --solver {params.solver} --settings {params.settings:q} "
+        '"$PY_TORCH" -P -m scripts.solve --solver {params.solver} --settings {params.settings:q} '
         "--out {output:q} 2>&1 | tee -i {log:q}"

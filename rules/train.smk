@@ -23,7 +23,7 @@ rule train:
     params:
         recipe=lambda wildcards: cell_of(wildcards)[0],
     shell:
-        "$PY_TORCH -P -m scripts.train --recipe {params.recipe:q} --dataset {input.manifest:q} --out {output.run:q} "
+        '"$PY_TORCH" -P -m scripts.train --recipe {params.recipe:q} --dataset {input.manifest:q} --out {output.run:q} '
         "--save-every $ATLAS_SAVE_EVERY --say-every $ATLAS_SAY_EVERY --device $ATLAS_DEVICE --gpus {resources.gpu:q} "
         '--jobs-per-gpu $ATLAS_JOBS_PER_GPU --locks "$ATLAS_LOCKS" --workers $ATLAS_GPUS_PER_JOB --threads {threads} '
         "2>&1 | tee -i {log:q}"
