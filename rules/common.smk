@@ -62,7 +62,7 @@ def raw_files(wildcards):
     spec = DATASETS.get(wildcards.dataset)
     needed = spec is not None and spec.from_files and not spec.own and not CONFIG.download
     made = Path(DATA.format(dataset=wildcards.dataset), "manifest.json").exists()
-    if needed and not made and not Path(CONFIG.data_root).expanduser().is_dir():
+    if needed and not made and not Path(CONFIG.data_root).is_dir():
         raise WorkflowError(
             f"{wildcards.dataset} is read from data_root={CONFIG.data_root}, which does not exist, and download=false: "
             f"name the folder that holds the files as torchvision lays them out, or allow the download"

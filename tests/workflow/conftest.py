@@ -22,7 +22,7 @@ def made_once(tmp_path_factory):
         folder = folder.parent  # of the workers' own
 
     def make(fresh, target):
-        project = Project(folder / target)
+        project = Project(folder / f"a b ü {target}")  # in a folder that people have, too
         with (folder / f"{target}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (project.folder / "made.log").exists():

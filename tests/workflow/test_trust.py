@@ -56,7 +56,7 @@ def touched(project):
 def test_no_hostile_value_of_a_key_is_accepted(key):
     """Without Snakemake, as one can not ask it a hundred times; two of them through it are below."""
     values = [value for value in HOSTILE if (key, value) not in {("results", "../.."), ("data_root", "../..")}]
-    values.remove("a b") if key == "data_root" else None  # a folder may have a space in its name
+    values.remove("a b") if key in ("results", "data_root") else None  # a folder may have a space in its name
     for value in values:
         with pytest.raises(ConfigError):
             load_config({"paper": "layer_peeled"} | {key: value}, ROOT / "config/papers")
@@ -157,6 +157,18 @@ def test_a_data_folder_with_a_space_in_its_name_is_one_folder(mine):
     (mine.folder / "my data").mkdir()
     done = mine.snakemake("fig1", "--config", "data_root=my data", "download=false")
     assert "my data/MNIST/raw/train-images-idx3-ubyte.gz is absent. Remedy:" in done.stdout + done.stderr
+
+
+def test_results_can_be_in_a_folder_of_any_language(mine):
+    said = mine.run("fig1", "--config", "results=Ergebnisse für mich")
+    assert "one_cell fig1: Ergebnisse für mich/demo/figures/one_cell/fig1.png" in said
+    assert (mine.folder / "Ergebnisse für mich/demo/figures/one_cell/fig1.png").exists()
+
+
+def test_a_tilde_is_the_home(project, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/jürgen")
+    config, _ = read_configuration(project.folder, data_root="~/my data")
+    assert config.data_root == "/home/jürgen/my data"
 
 
 def sha256(path):

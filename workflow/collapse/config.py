@@ -1,5 +1,6 @@
 """config/config.yaml: what a user chooses for one invocation of the workflow."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,9 @@ from collapse.models.own import OwnNetwork
 from collapse.strict import NAME, ConfigError, ConfigModel, check_choice, did_you_mean, distinct, validate
 from collapse.training.protocol import Protocol
 
+# Letters and digits of any language. Nothing that a shell, or Snakemake in a pattern, would take for its own.
+Folder = Annotated[str, Field(pattern=r"^[\w./~][\w./~ +@,()-]*$"), AfterValidator(os.path.expanduser)]
+
 
 def _listed(seeds: Any) -> Any:
     if isinstance(seeds, int):
@@ -34,13 +38,9 @@ class Config(ConfigModel):
     scale: Literal["demo", "small", "paper"] = Field(
         default="demo", description="demo, small or paper; see each paper's file"
     )
-    results: str = Field(
-        default="results", pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./-]*$", description="folder for everything that is made"
-    )
-    data_root: str = Field(
-        default="data",
-        pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$",
-        description="folder with raw datasets, as torchvision lays them out",
+    results: Folder = Field(default="results", description="folder for everything that is made; ~ is your home")
+    data_root: Folder = Field(
+        default="data", description="folder with raw datasets, as torchvision lays them out; ~ is your home"
     )
     download: bool = Field(default=True, description="download a raw dataset that data_root lacks")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
