@@ -4,6 +4,8 @@ import csv
 from pathlib import Path
 from typing import NamedTuple
 
+from collapse.cpu import read_cpu
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -19,9 +21,11 @@ class Row(NamedTuple):
 
 def write(name: str, rows: list[Row]) -> None:
     """Write `rows` to benchmarks/results/<name>.csv and print them."""
-    lines = [(r.case, f"{r.ours:.4g}", f"{r.reference:.4g}", r.unit, f"{r.ratio:.3g}") for r in rows]
+    cpu = read_cpu()
+    where = f"{cpu.name} ({cpu.vectors})"
+    lines = [(r.case, f"{r.ours:.4g}", f"{r.reference:.4g}", r.unit, f"{r.ratio:.3g}", where) for r in rows]
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([Row._fields, *lines])
+        csv.writer(file, lineterminator="\n").writerows([(*Row._fields, "processor"), *lines])
     print(path.read_text(encoding="utf-8"), end="")

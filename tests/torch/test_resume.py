@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from collapse.atomic_io import read_json
+from collapse.atomic_io import read_json, write_json
 from collapse.identity import identity
 from collapse.recipe import Recipe
 from collapse.runs import WrongRun, forget
@@ -212,7 +212,7 @@ def command(recipe, digits, folder, seeds=(0,), workers=1):
     options = {
         "recipe": [identity(recipe)], "dataset": [digits / "manifest.json"],
         "out": [(folder / RUN).with_name(f"seed-{seed}") / "run.json" for seed in seeds],
-        "save-every": [0], "device": ["cpu"], "locks": [folder], "threads": [1], "workers": [workers],
+        "save-every": [0], "say-every": [0], "device": ["cpu"], "locks": [folder], "threads": [1], "workers": [workers],
     }  # fmt: skip
     arguments = [str(part) for option, values in options.items() for part in (f"--{option}", *values)]
     return [sys.executable, "-P", "-m", "scripts.train", *arguments]
@@ -336,3 +336,43 @@ def test_trainings_side_by_side_stop_together(number, code, recipe, digits, tmp_
     assert process.communicate()[1].count("run again to go on from there") == 2
     assert process.returncode == code
     assert all(((tmp_path / RUN).with_name(f"seed-{seed}") / "state" / CURRENT).exists() for seed in (0, 1))
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_before_all_goes_on(tmp_path, monkeypatch):
+    """Else a power cut leaves an empty file, or none, where one was written."""
+    done, sync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (done.append(os.readlink(f"/proc/self/fd/{file}")), sync(file)))
+    monkeypatch.setattr(os, "replace", lambda part, path: (done.append("rename"), replace(part, path)))
+    write_json(tmp_path / "run.json", {"status": "ok"})
+    part, renamed, folder = done
+    assert part.startswith(f"{tmp_path}/.run.json.")
+    assert (renamed, folder) == ("rename", str(tmp_path))
+
+
+def test_the_state_stays_in_its_place_until_the_new_one_is_there(tmp_path, monkeypatch):
+    save_state(tmp_path, {"epoch": 1}, "run")
+    save_state(tmp_path, {"epoch": 2}, "run")
+    replace = os.replace
+
+    def cut_at_the_last_rename(part, path):
+        if Path(path).name == CURRENT:
+            raise KeyboardInterrupt
+        replace(part, path)
+
+    monkeypatch.setattr(os, "replace", cut_at_the_last_rename)
+    with pytest.raises(KeyboardInterrupt):
+        save_state(tmp_path, {"epoch": 3}, "run")
+    assert (tmp_path / CURRENT).exists()
+    assert load_state(tmp_path, "run") == {"epoch": 2}
+
+
+@pytest.mark.parametrize("length", [0, 1, 100])
+def test_a_state_that_a_power_cut_left_empty_or_cut_off_is_not_used_but_the_one_before(length, tmp_path):
+    for epoch in (1, 2):
+        save_state(tmp_path, {"epoch": epoch, "weights": torch.ones(50)}, "run")
+    (tmp_path / CURRENT).write_bytes((tmp_path / CURRENT).read_bytes()[:length])
+    said = []
+    state = load_state(tmp_path, "run", said.append)
+    assert state is not None
+    assert state["epoch"] == 1
+    assert "is damaged" in said[0]

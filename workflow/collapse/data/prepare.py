@@ -6,7 +6,7 @@ A loader (data_root, download) -> {"train": ..., "test": ...} reads the files be
 
 import gzip
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import cast
@@ -82,25 +82,50 @@ def fashion_mnist(data_root: Path, download: bool) -> dict[str, Split]:
     return _idx("FashionMNIST", data_root, download)
 
 
-def _idx(dataset_class: str, data_root: Path, download: bool) -> dict[str, Split]:
-    """A dataset of four gzipped IDX files, as torchvision downloads them.
+# md5 of the unpacked files of MNIST and Fashion-MNIST: torchvision knows those of the archives alone.
+UNPACKED = {
+    "MNIST": (
+        "6bbc9ace898e44ae57da46a324031adb", "a25bea736e30d166cdddb491f175f624",
+        "2646ac647ad5339dbf082846283269ea", "27ae3e4e09519cfbb04c329615203637",
+    ),
+    "FashionMNIST": (
+        "f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9",
+        "8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965",
+    ),
+}  # fmt: skip
 
-    torchvision checks the files' md5 only when it downloads; files that were copied to the folder are checked here.
+
+def _idx(dataset_class: str, data_root: Path, download: bool) -> dict[str, Split]:
+    """A dataset of four IDX files, train and test images and labels, as torchvision downloads or unpacks them.
+
+    torchvision checks the md5 only when it downloads; files that were copied to the folder are checked here.
     """
     from torchvision import datasets
-    from torchvision.datasets.utils import check_integrity
 
     kind, folder = getattr(datasets, dataset_class), data_root / dataset_class / "raw"
-    files = [(folder / name, md5) for name, md5 in kind.resources]
-    if download and not all(check_integrity(path, md5) for path, md5 in files):
-        with _unavailable(folder):
-            kind(str(data_root), download=True)
-    for path, md5 in files:
-        if not check_integrity(path, md5):
-            problem = "has the wrong md5" if path.exists() else "is absent"
-            raise DatasetUnavailable(f"{path.resolve()} {problem}. {REMEDY}")
-    parts = [gzip.decompress(path.read_bytes()) for path, _ in files]
+    mirrors = kind.mirrors if download else []
+    files = zip(kind.resources, UNPACKED[dataset_class], strict=True)
+    parts = [_read_idx(folder / name, md5, unpacked, mirrors) for (name, md5), unpacked in files]
     return {"train": _parse_idx(*parts[:2]), "test": _parse_idx(*parts[2:])}
+
+
+def _read_idx(path: Path, md5: str, unpacked_md5: str, mirrors: list[str]) -> bytes:
+    """Content of an IDX file: of its archive `path`, else of the unpacked file beside it, else downloaded."""
+    from torchvision.datasets.utils import check_integrity, download_url
+
+    plain = path.with_suffix("")
+    for mirror in ("", *mirrors):
+        if mirror:
+            with suppress(RuntimeError, OSError):  # another mirror may have it
+                download_url(mirror + path.name, path.parent, path.name, md5)
+        if check_integrity(path, md5):
+            return gzip.decompress(path.read_bytes())
+        if check_integrity(plain, unpacked_md5):
+            return plain.read_bytes()
+    there = next((file for file in (path, plain) if file.exists()), path)
+    problem = "has the wrong md5" if there.exists() else "is absent"
+    tried = f", and could not be downloaded from {' or '.join(mirrors)}" if mirrors else ""
+    raise DatasetUnavailable(f"{there.resolve()} {problem}{tried}. {REMEDY}")
 
 
 def _parse_idx(images: bytes, labels: bytes) -> Split:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
+from collapse.cpu import read_cpu
 from collapse.training.locks import kernel_lock
 
 
@@ -72,6 +73,7 @@ def provenance(device: torch.device, dtype: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
         "machine": platform.machine(),
+        "processor": {"name": (cpu := read_cpu()).name, "vectors": cpu.vectors},
         "git": _git_commit(),
     }
 

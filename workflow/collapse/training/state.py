@@ -1,7 +1,6 @@
 """The state of a training in progress: kept outside the results, written whole or not at all, never a pickle."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from collapse.atomic_io import NotWritten
+from collapse.runs import link
 from collapse.tensors import replacing_tensors
 from collapse.training.locks import kernel_lock
 
@@ -44,13 +44,16 @@ def locked(run: Path, log: Callable[[str], None] = print) -> Iterator[None]:
 
 
 def save_state(folder: Path, tree: Any, identity: str) -> None:
-    """Write `tree` (nested dicts, lists, tensors, numbers, strings) as the run's state; keep the previous state too."""
+    """Write `tree` (nested dicts, lists, tensors, numbers, strings) as the run's state; keep the previous state too.
+
+    The present state stays in its place until the new one is there.
+    """
     tensors: dict[str, Tensor] = {}
     skeleton = json.dumps(_take_tensors(tree, tensors))
     with replacing_tensors(folder / CURRENT) as part:
         save_file(tensors, part, {"identity": identity, "skeleton": skeleton})
         if (folder / CURRENT).exists():
-            os.replace(folder / CURRENT, folder / PREVIOUS)
+            link(folder / CURRENT, folder / PREVIOUS)
 
 
 def load_state(folder: Path, identity: str, log: Any = print) -> Any | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from collapse.cpu import Cpu, read_cpu
 from collapse.recipe import Recipe
 from collapse.training.device import choose_device, share
 from collapse.training.making import RunContext, Stopped, publish
@@ -82,11 +83,23 @@ def train_in_turn(tasks: Sequence[Task], machine: Machine, threads: int, save_ev
             # Catch signals only from here on: while the job waits for a GPU, it has nothing to save.
             for number in SIGNALS:
                 signal.signal(number, lambda received, frame: caught.append(received))
+            say_if_slow(tasks[0].recipe.protocol.dtype, device, read_cpu())
             make_runs([(task.recipe, context_of(task, device, save_every, machine.say_every, stop)) for task in tasks])
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         return 128 + (caught or [signal.SIGKILL])[0]
     return 0
+
+
+def say_if_slow(dtype: str, device: torch.device, cpu: Cpu) -> None:
+    """Print it where steps in bfloat16 are far slower than in float32."""
+    if dtype == "bfloat16" and device.type == "cpu" and cpu.emulates_bfloat16:
+        print(
+            f"dtype: bfloat16 is far slower than float32 on this processor ({cpu.name}), which has no instructions for "
+            f"it: train it on another, or in float32",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def context_of(
