@@ -2,6 +2,7 @@
 # made, or what went wrong.
 
 import atexit
+import subprocess
 import time
 
 from snakemake.logging import logger
@@ -79,6 +80,16 @@ if workflow.is_main_process:
     atexit.register(say_at_exit)
 
 
+def check_device():
+    """Stop before the first job where the configured device is missing and the jobs run on this machine."""
+    if CONFIG.device not in ("cuda", "mps") or MANAGED or not workflow.local_exec:
+        return
+    command = [os.environ["PY_TORCH"], "-P", "-m", "scripts.check_device", "--device", CONFIG.device]
+    asked = subprocess.run(command, capture_output=True, text=True)
+    if asked.returncode:
+        raise WorkflowError(asked.stderr.strip().splitlines()[-1].removeprefix("error: "))
+
+
 onstart:
     unmade = [env for env in ("torch", "convex", "figures") if not (ROOT / ".venv" / env / ".installed").exists()]
     if unmade and not MANAGED:
@@ -86,6 +97,7 @@ onstart:
             f"the environments {', '.join(unmade)} are not installed: run 'make setup', "
             f"or use conda: --software-deployment-method conda"
         )
+    check_device()
     # Tables are made from these files; a table's param is its plan's checksum.
     for plan in PLANS.values():
         plan.write(Path(CONFIG.results, CONFIG.scale, "plans"))

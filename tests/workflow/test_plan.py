@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from glob import glob
 
 import pytest
 from tests.workflow.project import BIN, ROOT, Project, read_configuration
@@ -109,6 +110,15 @@ def test_environments_that_are_not_installed_are_said_before_any_job(tmp_path):
     shutil.rmtree(tmp_path / ".venv")
     assert project.planned("fig6")["train"] == 5  # planning needs none of them
     assert "not installed: run 'make setup'" in project.error("fig6")
+
+
+@pytest.mark.skipif(bool(glob("/dev/nvidia[0-9]*")), reason="there is a GPU here")
+def test_a_device_that_this_machine_lacks_is_said_before_any_job(one_cell, tmp_path):
+    project = one_cell.copy(tmp_path)
+    shutil.rmtree(project.folder / "results")
+    said = project.error("fig1", "--config", "device=cuda")
+    assert "device=cuda is not available on" in said
+    assert "set device to auto or cpu in config/config.yaml" in said
 
 
 def test_a_mistake_in_a_papers_file_is_one_clear_error(project, tmp_path):

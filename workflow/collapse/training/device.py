@@ -15,16 +15,27 @@ import torch
 from filelock import FileLock, Timeout
 
 from collapse.cpu import read_cpu
+from collapse.strict import UserError
 from collapse.training.locks import kernel_lock
 
 
+class NoDevice(UserError, RuntimeError):
+    """A device that this machine lacks."""
+
+
 def choose_device(name: str, gpus: int = 1) -> torch.device:
-    """The device of that name; `auto` is CUDA if it is available and the job asked for a GPU, else the CPU."""
+    """The device of that name; `auto` is CUDA if it is available and the job asked for a GPU, else the CPU.
+
+    Raises NoDevice.
+    """
     if name == "auto":
         name = "cuda" if gpus and torch.cuda.is_available() else "cpu"
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available[name]:
-        raise RuntimeError(f"device {name} is not available here: set device to auto or cpu in config/config.yaml")
+        raise NoDevice(
+            f"device={name} is not available on {platform.node()}: set device to auto or cpu in config/config.yaml, or "
+            f"run where there is one"
+        )
     return torch.device(name)
 
 
