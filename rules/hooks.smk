@@ -75,7 +75,15 @@ def say_at_exit():
         say_other_runs()
 
 
-if workflow.is_main_process:
+def write_plans():
+    """Tables are made from these files; a table's param is its plan's checksum."""
+    for plan in PLANS.values():
+        plan.write(Path(CONFIG.results, CONFIG.scale, "plans"))
+
+
+if workflow.modifier.is_module:  # of which Snakemake calls no hooks
+    write_plans()
+elif workflow.is_main_process:
     logger.addHandler(LISTENER)
     atexit.register(say_at_exit)
 
@@ -98,9 +106,7 @@ onstart:
             f"or use conda: --software-deployment-method conda"
         )
     check_device()
-    # Tables are made from these files; a table's param is its plan's checksum.
-    for plan in PLANS.values():
-        plan.write(Path(CONFIG.results, CONFIG.scale, "plans"))
+    write_plans()
     if Quietness.RULES in workflow.output_settings.quiet:
         logger.addFilter(is_news)
     say_other_runs()

@@ -36,6 +36,9 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 try:
     CONFIG = load_config(config, ROOT / "config" / "papers")
+    if prefix := workflow.modifier.path_modifier.prefix:
+        # Of a module, which Snakemake gives a folder of its own, but in the paths of rules alone: not where they are made.
+        CONFIG = CONFIG.model_copy(update={"results": str(Path(prefix, CONFIG.results).absolute())})
     register(CONFIG)
     PAPERS = load_papers(ROOT / "config" / "papers")
     PLANS, REFUSED = {}, {}  # by paper; of one that the user's protocol does not fit, the reason

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from glob import glob
+from importlib.util import find_spec
 
 import pytest
 from tests.workflow.project import BIN, ROOT, Project, read_configuration
@@ -119,6 +120,13 @@ def test_a_device_that_this_machine_lacks_is_said_before_any_job(one_cell, tmp_p
     said = project.error("fig1", "--config", "device=cuda")
     assert "device=cuda is not available on" in said
     assert "set device to auto or cpu in config/config.yaml" in said
+
+
+@pytest.mark.skipif(bool(find_spec("snakemake_executor_plugin_slurm")), reason="the plugin is here")
+def test_without_the_slurm_plugin_the_profile_says_how_to_get_it(project):
+    said = project.error("--workflow-profile", "slurm", "fig6")
+    assert "Run make setup-slurm, then source .venv/slurm/bin/activate" in said
+    assert "usage:" not in said
 
 
 def test_a_mistake_in_a_papers_file_is_one_clear_error(project, tmp_path):
