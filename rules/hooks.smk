@@ -81,7 +81,7 @@ def write_plans():
         plan.write(Path(CONFIG.results, CONFIG.scale, "plans"))
 
 
-if workflow.modifier.is_module:  # of which Snakemake calls no hooks
+if workflow.modifier.parent_modifier:  # a module of another workflow: Snakemake calls no hooks of it
     write_plans()
 elif workflow.is_main_process:
     logger.addHandler(LISTENER)

@@ -110,6 +110,7 @@ def test_environments_that_are_not_installed_are_said_before_any_job(tmp_path):
     project = Project.fresh(tmp_path)
     shutil.rmtree(tmp_path / ".venv")
     assert project.planned("fig6")["train"] == 5  # planning needs none of them
+    assert not (tmp_path / "results").exists()
     assert "not installed: run 'make setup'" in project.error("fig6")
 
 
