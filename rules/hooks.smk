@@ -92,14 +92,14 @@ def check_device():
     """Stop before the first job where the configured device is missing and the jobs run on this machine."""
     if CONFIG.device not in ("cuda", "mps") or MANAGED or not workflow.local_exec:
         return
-    command = [os.environ["PY_TORCH"], "-P", "-m", "scripts.check_device", "--device", CONFIG.device]
+    command = [PYTHONS["torch"], "-P", "-m", "scripts.check_device", "--device", CONFIG.device]
     asked = subprocess.run(command, capture_output=True, text=True)
     if asked.returncode:
         raise WorkflowError(asked.stderr.strip().splitlines()[-1].removeprefix("error: "))
 
 
 onstart:
-    unmade = [env for env in ("torch", "convex", "figures") if not (ROOT / ".venv" / env / ".installed").exists()]
+    unmade = [env for env in PYTHONS if not (ROOT / ".venv" / env / ".installed").exists()]
     if unmade and not MANAGED:
         raise WorkflowError(
             f"the environments {', '.join(unmade)} are not installed: run 'make setup', "

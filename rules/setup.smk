@@ -28,8 +28,10 @@ except ModuleNotFoundError as error:
 # PY_<ENV>: the Python that the shell commands of rules in that environment start. These are environment variables, not
 # params: switching between conda and the virtual environments must not make results out of date.
 MANAGED = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(workflow.deployment_settings.deployment_method)
-for env in ("torch", "convex", "figures"):
-    os.environ[f"PY_{env.upper()}"] = "python" if MANAGED else str(ROOT / ".venv" / env / "bin" / "python")
+PYTHONS = {
+    env: "python" if MANAGED else str(ROOT / ".venv" / env / "bin" / "python") for env in ("torch", "convex", "figures")
+}
+os.environ.update({f"PY_{env.upper()}": python for env, python in PYTHONS.items()})
 
 # One thread for each job: by default NumPy and torch would take every core. Training sets its own number.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")

@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -31,21 +33,22 @@ def chosen(rows: pd.DataFrame, wanted: dict[str, str], epoch: int | None) -> pd.
     """
     for place, value in wanted.items():
         if value:
-            check(place, value, rows[place].unique())
+            check(place, value, rows[place])
             rows = rows.loc[rows[place] == value]
     for place in PLACES:
-        if rows[place].nunique() > 1:
-            raise NoSuchRow(f"say which {place.upper()}: {', '.join(sorted(rows[place].unique()))}")
+        there = sorted(set(rows[place]))
+        if len(there) > 1:
+            raise NoSuchRow(f"say which {place.upper()}: {', '.join(there)}")
     if epoch is not None:
-        check("epoch", epoch, sorted(rows.epoch.unique()))
+        check("epoch", epoch, rows.epoch)
         return rows.loc[rows.epoch == epoch]
     return rows.loc[rows.epoch == rows.groupby("run").epoch.transform("max")]
 
 
-def check(place: str, value: object, there: object) -> None:
+def check(place: str, value: str | int, there: Iterable[Any]) -> None:
     """Raise NoSuchRow where no run has the value."""
     try:
-        check_choice(place, value, list(there))
+        check_choice(place, value, sorted(set(there)))  # pyright: ignore[reportArgumentType] (an epoch is a number)
     except ValueError as error:
         raise NoSuchRow(str(error)) from None
 
@@ -63,7 +66,7 @@ if __name__ == "__main__":
     args = parser.parse_args()
     try:
         rows = read(args.results)
-        check("metric", args.metric, rows.metric.unique())
+        check("metric", args.metric, rows.metric)
         rows = rows.loc[rows.metric == args.metric]
         mode = args.bn_mode or ("eval" if (rows.bn_mode == "eval").any() else "")
         wanted = {"layer": args.layer, "split": args.split, "bn_mode": mode, "classes": args.classes}

@@ -18,8 +18,8 @@ MEASURES = {
 
 def concordance(runs: pd.DataFrame) -> pd.DataFrame:
     """Kendall's tau between every two measures over the runs: the median over the seeds."""
-    taus = [part[list(MEASURES)].corr("kendall") for _, part in runs.groupby("seed")]
-    return pd.DataFrame(np.median(taus, axis=0), index=list(MEASURES), columns=list(MEASURES))
+    taus = [pd.DataFrame(part[list(MEASURES)]).corr("kendall").to_numpy() for _, part in runs.groupby("seed")]
+    return pd.DataFrame(np.median(np.stack(taus), axis=0), index=list(MEASURES), columns=list(MEASURES))
 
 
 def least(taus: pd.DataFrame) -> tuple[str, str]:
