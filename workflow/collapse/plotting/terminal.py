@@ -27,7 +27,7 @@ def terminal_phase(
     wide = len(datasets) > 1
     size = (TWO_COLUMNS if wide else ONE_COLUMN, min(1.5 * len(rows) + 1, PAGE_HEIGHT))
     figure, panels = plt.subplots(len(rows), len(datasets), figsize=size, sharex=True, sharey="row", squeeze=False)
-    series = looks(measures, ordered=False)
+    series, titled = looks(measures, ordered=False), set()
     for row, networks in zip(panels, rows, strict=True):
         for axes, dataset in zip(row, datasets, strict=True):
             part, reached = (
@@ -42,8 +42,13 @@ def terminal_phase(
             log_epochs(axes, table.epoch.max())
             if logarithmic:
                 log_numbers(axes)
-            above = f"{dataset_title(dataset)}\n" if axes in panels[0] else ""
+            above = "" if dataset in titled else f"{dataset_title(dataset)}\n"
+            titled.add(dataset)
             axes.set_title(above + ", ".join(network_title(model) for model in part.model.unique()))
+    for row in panels:  # shared axes have their numbers at the edge of the array, where no panel may be
+        next(axes for axes in row if axes.get_visible()).tick_params(labelleft=True)
+    for column in panels.T:
+        next(axes for axes in column[::-1] if axes.get_visible()).tick_params(labelbottom=True)
     label_outside(figure, "epoch")
     figure.supylabel(label)
     count = count_note(table, next(iter(measures)), ["dataset", "model", "epoch"])
@@ -54,9 +59,11 @@ def terminal_phase(
 
 
 def families(table: pd.DataFrame) -> list[tuple[str, ...]]:
-    """The networks of each row: those that differ in their depth alone, as VGG11 and VGG13, where no dataset has both;
-    else each by itself.
+    """The networks of each row: all, where each dataset has one alone; those that differ in their depth alone, as VGG11
+    and VGG13, where no dataset has both; else each by itself.
     """
+    if (table.groupby("dataset").model.nunique() == 1).all():
+        return [tuple(table.model.unique())]
     found: dict[str, list[str]] = {}
     for model in table.model.unique():
         found.setdefault(network_title(model).rstrip("0123456789"), []).append(model)
