@@ -2,21 +2,19 @@ import gzip
 import hashlib
 import pickle
 import struct
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from scipy.io import savemat
-from torchvision.datasets import CIFAR100, MNIST, STL10, SVHN
+from torchvision.datasets import CIFAR100, STL10, SVHN
 
 from collapse.atomic_io import DamagedFile
 from collapse.data.entries import DATASETS
 from collapse.data.images import normalise, resize
-from collapse.data.prepare import UNPACKED, DatasetUnavailable, _parse_idx, load
+from collapse.data.prepare import load
+from collapse.data.raw_files import DatasetUnavailable
 from collapse.data.store import read_split, write_dataset
 
 
@@ -57,85 +55,6 @@ def test_a_dataset_with_the_wrong_md5_is_refused(tmp_path):
         load("fashion_mnist", tmp_path, download=False)
 
 
-NAMES = (
-    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
-)  # fmt: skip
-
-
-@pytest.fixture
-def small_mnist(tmp_path, monkeypatch):
-    """A MNIST of four images, which torchvision's names and md5 are made to describe, in a folder that serves as its
-    mirror; gives what each file holds.
-    """
-    images = struct.pack(">IIII", 2051, 2, 2, 2) + bytes(range(8))
-    labels = struct.pack(">II", 2049, 2) + bytes([7, 1])
-    contents = dict(zip(NAMES, (images, labels, images, labels), strict=True))
-    mirror = tmp_path / "mirror"
-    mirror.mkdir()
-    archives = {name: gzip.compress(content, mtime=0) for name, content in contents.items()}
-    for name, archive in archives.items():
-        (mirror / f"{name}.gz").write_bytes(archive)
-    md5 = {name: hashlib.md5(archive).hexdigest() for name, archive in archives.items()}
-    monkeypatch.setattr(MNIST, "resources", [(f"{name}.gz", md5[name]) for name in NAMES])
-    handler = partial(SimpleHTTPRequestHandler, directory=mirror)
-    handler.log_message = lambda *_: None  # pyright: ignore
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    here = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(MNIST, "mirrors", [f"{here}/elsewhere/", f"{here}/"])
-    monkeypatch.setitem(UNPACKED, "MNIST", tuple(hashlib.md5(contents[name]).hexdigest() for name in NAMES))
-    raw = tmp_path / "data/MNIST/raw"
-    raw.mkdir(parents=True)
-    yield raw, contents, archives
-    server.shutdown()
-    server.server_close()
-
-
-def assert_is_small_mnist(data_root, download):
-    images, labels = load("mnist", data_root, download)["train"]
-    assert images.tolist() == np.arange(8).reshape(2, 1, 2, 2).tolist()
-    assert labels.tolist() == [7, 1]
-
-
-def test_an_unpacked_mnist_is_read_where_its_archives_are_gone(small_mnist):
-    raw, contents, _ = small_mnist
-    for name, content in contents.items():
-        (raw / name).write_bytes(content)
-    for download in (True, False):
-        assert_is_small_mnist(raw.parents[1], download)
-    assert not list(raw.glob("*.gz"))  # nothing was downloaded
-    (raw / NAMES[1]).write_bytes(b"tampered")
-    with pytest.raises(DatasetUnavailable, match="train-labels-idx1-ubyte has the wrong md5"):
-        load("mnist", raw.parents[1], download=False)
-
-
-def test_an_archive_that_is_cut_off_or_absent_is_downloaded_beside_unpacked_ones(small_mnist):
-    raw, contents, archives = small_mnist
-    for name in NAMES[2:]:
-        (raw / name).write_bytes(contents[name])
-    (raw / f"{NAMES[0]}.gz").write_bytes(archives[NAMES[0]][:-9])  # cut off; the labels are absent
-    assert_is_small_mnist(raw.parents[1], download=True)
-    assert {path.name for path in raw.glob("*.gz")} == {f"{name}.gz" for name in NAMES[:2]}
-    assert_is_small_mnist(raw.parents[1], download=False)
-
-
-def test_what_can_not_be_downloaded_is_one_clear_error(small_mnist, monkeypatch):
-    raw, _, archives = small_mnist
-    monkeypatch.setattr(MNIST, "mirrors", MNIST.mirrors[:1])
-    (raw / f"{NAMES[0]}.gz").write_bytes(archives[NAMES[0]][:-9])
-    message = r"train-images-idx3-ubyte\.gz has the wrong md5, and could not be downloaded from http://127\.0\.0\.1:\d+/elsewhere/"
-    with pytest.raises(DatasetUnavailable, match=message):
-        load("mnist", raw.parents[1], download=True)
-
-
-def test_idx_files_are_read_as_they_are_defined():
-    pixels = np.arange(2 * 3 * 4, dtype=np.uint8)
-    images = struct.pack(">IIII", 2051, 2, 3, 4) + pixels.tobytes()
-    parsed, labels = _parse_idx(images, struct.pack(">II", 2049, 2) + bytes([7, 1]))
-    assert np.array_equal(parsed, pixels.reshape(2, 1, 3, 4))
-    assert labels.tolist() == [7, 1]
-
-
 def idx_file(numbers):
     """An IDX file of bytes (n,) or (n, rows, columns)."""
     header = struct.pack(f">I{numbers.ndim}I", 2048 + numbers.ndim, *numbers.shape)
@@ -155,14 +74,6 @@ def test_emnist_letters_are_read_in_the_layout_of_torchvision(tmp_path):
     assert np.array_equal(images, pixels[:, None])
     assert labels.tolist() == [0, 25, 1]
     assert splits["test"][1].tolist() == [2, 0, 0]
-
-
-def test_a_cut_off_file_of_emnist_is_one_clear_error(tmp_path):
-    test_emnist_letters_are_read_in_the_layout_of_torchvision(tmp_path)
-    path = tmp_path / "EMNIST" / "raw" / "emnist-letters-train-images-idx3-ubyte"
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DatasetUnavailable, match="EMNIST"):
-        load("emnist_letters", tmp_path, download=False)
 
 
 # Pixels of the small files of three images below, (image, channel, row, column, value): all others are 0.
@@ -258,7 +169,9 @@ def test_a_missing_or_damaged_file_is_one_clear_error(dataset, damage, tmp_path,
         DAMAGES[damage](path)
         with pytest.raises(DatasetUnavailable, match=r"data_root in config/config\.yaml") as error:
             load(dataset, tmp_path, download=False)
-        assert str(error.value).startswith(f"{folder.resolve()}: ")
+        assert str(error.value).startswith(
+            f"{path.resolve()} {'is absent' if damage == 'missing' else 'has the wrong md5'}"
+        )
         path.write_bytes(content)
     load(dataset, tmp_path, download=False)
 

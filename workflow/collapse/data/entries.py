@@ -51,7 +51,7 @@ DATASETS: dict[str, DatasetEntry] = {
     ),
     "mnist": DatasetEntry(
         title="MNIST",
-        load="collapse.data.prepare:mnist",
+        load="collapse.data.idx:mnist",
         channels=1,
         image_size=28,
         train_counts=(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
@@ -62,7 +62,7 @@ DATASETS: dict[str, DatasetEntry] = {
     # Here and below: the constants of the layer-peeled code (data preparation).
     "fashion_mnist": DatasetEntry(
         title="Fashion-MNIST",
-        load="collapse.data.prepare:fashion_mnist",
+        load="collapse.data.idx:fashion_mnist",
         channels=1,
         image_size=28,
         train_counts=(6000,) * 10,
@@ -83,7 +83,7 @@ DATASETS: dict[str, DatasetEntry] = {
     # The letters of EMNIST, capital and small ones together; constants of the deep linear code (a later copy).
     "emnist_letters": DatasetEntry(
         title="EMNIST letters",
-        load="collapse.data.prepare:emnist_letters",
+        load="collapse.data.idx:emnist_letters",
         channels=1,
         image_size=28,
         train_counts=(4800,) * 26,

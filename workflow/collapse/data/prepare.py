@@ -1,32 +1,21 @@
 """Raw datasets to (images, labels): uint8 images (n, channels, side, side), int64 labels (n,), in a fixed order.
 
-A loader (data_root, download) -> {"train": ..., "test": ...} reads the files below data_root; if they are missing and
-`download` is true, it downloads them. It checks their md5 first, and raises DatasetUnavailable with the remedy.
+A loader (data_root, download) -> {"train": ..., "test": ...} reads the files below data_root and checks their md5.
+It downloads what is absent or damaged if `download` is true, else it raises DatasetUnavailable with the remedy.
 """
 
-import gzip
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from collapse.data.entries import DATASETS
 from collapse.data.own import SPLITS, OwnDataset, classes_in, images_of, read_image
-from collapse.strict import UserError
+from collapse.data.raw_files import require_files
 
 Split = tuple[np.ndarray, np.ndarray]
-
-REMEDY = (
-    "Remedy: point data_root in config/config.yaml at a folder that holds the files as torchvision lays them out, or "
-    "allow the download (download: true) on a machine with a network. Delete a damaged file first."
-)
-
-
-class DatasetUnavailable(UserError, RuntimeError):
-    """A raw dataset is absent or damaged and may not, or could not, be downloaded."""
 
 
 def load(dataset: str, data_root: Path, download: bool) -> dict[str, Split]:
@@ -72,69 +61,6 @@ def digits(data_root: Path, download: bool) -> dict[str, Split]:
     }
 
 
-def mnist(data_root: Path, download: bool) -> dict[str, Split]:
-    """MNIST."""
-    return _idx("MNIST", data_root, download)
-
-
-def fashion_mnist(data_root: Path, download: bool) -> dict[str, Split]:
-    """Fashion-MNIST."""
-    return _idx("FashionMNIST", data_root, download)
-
-
-# md5 of the unpacked files of MNIST and Fashion-MNIST: torchvision knows those of the archives alone.
-UNPACKED = {
-    "MNIST": (
-        "6bbc9ace898e44ae57da46a324031adb", "a25bea736e30d166cdddb491f175f624",
-        "2646ac647ad5339dbf082846283269ea", "27ae3e4e09519cfbb04c329615203637",
-    ),
-    "FashionMNIST": (
-        "f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9",
-        "8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965",
-    ),
-}  # fmt: skip
-
-
-def _idx(dataset_class: str, data_root: Path, download: bool) -> dict[str, Split]:
-    """A dataset of four IDX files, train and test images and labels, as torchvision downloads or unpacks them.
-
-    torchvision checks the md5 only when it downloads; files that were copied to the folder are checked here.
-    """
-    from torchvision import datasets
-
-    kind, folder = getattr(datasets, dataset_class), data_root / dataset_class / "raw"
-    mirrors = kind.mirrors if download else []
-    files = zip(kind.resources, UNPACKED[dataset_class], strict=True)
-    parts = [_read_idx(folder / name, md5, unpacked, mirrors) for (name, md5), unpacked in files]
-    return {"train": _parse_idx(*parts[:2]), "test": _parse_idx(*parts[2:])}
-
-
-def _read_idx(path: Path, md5: str, unpacked_md5: str, mirrors: list[str]) -> bytes:
-    """Content of an IDX file: of its archive `path`, else of the unpacked file beside it, else downloaded."""
-    from torchvision.datasets.utils import check_integrity, download_url
-
-    plain = path.with_suffix("")
-    for mirror in ("", *mirrors):
-        if mirror:
-            with suppress(RuntimeError, OSError):  # another mirror may have it
-                download_url(mirror + path.name, path.parent, path.name, md5)
-        if check_integrity(path, md5):
-            return gzip.decompress(path.read_bytes())
-        if check_integrity(plain, unpacked_md5):
-            return plain.read_bytes()
-    there = next((file for file in (path, plain) if file.exists()), path)
-    problem = "has the wrong md5" if there.exists() else "is absent"
-    tried = f", and could not be downloaded from {' or '.join(mirrors)}" if mirrors else ""
-    raise DatasetUnavailable(f"{there.resolve()} {problem}{tried}. {REMEDY}")
-
-
-def _parse_idx(images: bytes, labels: bytes) -> Split:
-    """Arrays of a pair of IDX files: 16 bytes of header and pixels, 8 bytes of header and labels."""
-    count, rows, columns = np.frombuffer(images, ">i4", count=3, offset=4)
-    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(count, 1, rows, columns)
-    return pixels, np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
-
-
 def cifar10(data_root: Path, download: bool) -> dict[str, Split]:
     """CIFAR-10: images (n, 3, 32, 32) and labels (n,) of each split."""
     return _cifar("CIFAR10", data_root, download)
@@ -146,18 +72,31 @@ def cifar100(data_root: Path, download: bool) -> dict[str, Split]:
 
 
 def _cifar(dataset_class: str, data_root: Path, download: bool) -> dict[str, Split]:
-    """A dataset of CIFAR as torchvision reads it: md5 first, then pickles, of images it makes (n, 32, 32, 3)."""
+    """A dataset of CIFAR as torchvision reads it, from pickles, of images it makes (n, 32, 32, 3)."""
     from torchvision import datasets
 
     kind = getattr(datasets, dataset_class)
-    with _unavailable(data_root / kind.base_folder):
-        splits = {name: kind(str(data_root), name == "train", download=download) for name in ("train", "test")}
+    names = [
+        (kind.meta["filename"], kind.meta["md5"])
+    ]  # without which torchvision reads nothing, but does not fetch it
+    _require_archive(kind, data_root, [*kind.train_list, *kind.test_list, *names], download)
+    splits = {name: kind(str(data_root), name == "train") for name in SPLITS}
     return {name: _arrays(split.data.transpose(0, 3, 1, 2), split.targets) for name, split in splits.items()}
 
 
 def svhn(data_root: Path, download: bool) -> dict[str, Split]:
     """SVHN's cropped digits: images (n, 3, 32, 32) and labels (n,) of each split; torchvision makes label 10 a 0."""
-    return _by_split("SVHN", data_root, data_root, download)
+    from torchvision.datasets import SVHN
+    from torchvision.datasets.utils import download_url
+
+    files = [SVHN.split_list[name] for name in SPLITS]  # (address, file, md5)
+
+    def fetch() -> None:
+        for url, name, md5 in files:
+            download_url(url, data_root, name, md5)
+
+    require_files([(data_root / name, md5) for _, name, md5 in files], download, fetch)
+    return _by_split(SVHN, data_root)
 
 
 def stl10(data_root: Path, download: bool) -> dict[str, Split]:
@@ -165,19 +104,26 @@ def stl10(data_root: Path, download: bool) -> dict[str, Split]:
 
     The unlabelled images are not read, but torchvision checks their file's md5 with the others', so it must be there.
     """
-    return _by_split("STL10", data_root, data_root / "stl10_binary", download)
+    from torchvision.datasets import STL10
+
+    _require_archive(STL10, data_root, [*STL10.train_list, *STL10.test_list], download)
+    return _by_split(STL10, data_root)
 
 
-def _by_split(dataset_class: str, data_root: Path, folder: Path, download: bool) -> dict[str, Split]:
-    """A dataset whose class takes the split's name, checks its files' md5 and holds images (n, channels, side, side).
+def _require_archive(kind: Any, data_root: Path, files: list[Sequence[str]], download: bool) -> None:
+    """Fetch a dataset's archive if one of its unpacked files (name, md5) is not right; raises DatasetUnavailable."""
+    from torchvision.datasets.utils import download_and_extract_archive
 
-    `folder` is where the files are, for the error.
-    """
-    from torchvision import datasets
+    require_files(
+        [(data_root / kind.base_folder / name, md5) for name, md5 in files],
+        download,
+        lambda: download_and_extract_archive(kind.url, data_root, filename=kind.filename, md5=kind.tgz_md5),
+    )
 
-    kind = getattr(datasets, dataset_class)
-    with _unavailable(folder):
-        splits = {name: kind(str(data_root), split=name, download=download) for name in ("train", "test")}
+
+def _by_split(kind: Any, data_root: Path) -> dict[str, Split]:
+    """A dataset whose class takes the split's name and holds images (n, channels, side, side)."""
+    splits = {name: kind(str(data_root), split=name) for name in SPLITS}
     return {name: _arrays(split.data, split.labels) for name, split in splits.items()}
 
 
@@ -186,34 +132,7 @@ def _arrays(images: np.ndarray, labels: np.ndarray | list[int]) -> Split:
     return np.ascontiguousarray(images), np.asarray(labels, dtype=np.int64)
 
 
-def emnist_letters(data_root: Path, download: bool) -> dict[str, Split]:
-    """The letters of EMNIST as torchvision reads them, on their side as in the files; a to z are 0 to 25.
-
-    torchvision checks the archive's md5 when it downloads; none is published for the unpacked files.
-    """
-    from torchvision.datasets import EMNIST
-
-    with _unavailable(data_root / "EMNIST"):
-        splits = {
-            name: EMNIST(str(data_root), split="letters", train=name == "train", download=download)
-            for name in ("train", "test")
-        }
-    return {
-        name: (split.data.numpy()[:, None], split.targets.numpy().astype(np.int64) - 1)
-        for name, split in splits.items()
-    }
-
-
 def unconstrained(data_root: Path, download: bool) -> dict[str, Split]:
     """No images: the samples of unconstrained features are those that a recipe counts."""
     nothing = np.empty((0, 1, 1, 1), dtype=np.uint8), np.empty(0, dtype=np.int64)
     return {"train": nothing, "test": nothing}
-
-
-@contextmanager
-def _unavailable(folder: Path) -> Iterator[None]:
-    """Turn torchvision's errors into ours: RuntimeError for a missing or damaged file, OSError for the network."""
-    try:
-        yield
-    except (RuntimeError, OSError) as error:
-        raise DatasetUnavailable(f"{folder.resolve()}: {str(error).splitlines()[0]}. {REMEDY}") from None
