@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ pytestmark = [
     pytest.mark.skipif(
         bool(missing()), reason=f"{', '.join(missing())} not found: install Debian's slurm-wlm and munge"
     ),
+    pytest.mark.skipif(" " in sys.executable, reason="the plugin can not start a Python whose path has a space"),
 ]
 
 # The profile as users have it; only its waits are shorter, and the accounting that this Slurm lacks is not asked for.
