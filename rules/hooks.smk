@@ -2,6 +2,7 @@
 # made, or what went wrong.
 
 import atexit
+import signal
 import subprocess
 import time
 
@@ -75,6 +76,12 @@ def say_at_exit():
         say_other_runs()
 
 
+def note_interrupt(number, frame):
+    """Note that the user has interrupted the call, then do as before: jobs may fail by the signal before Snakemake ends."""
+    LISTENER.interrupted = True
+    signal.default_int_handler(number, frame)
+
+
 def write_plans():
     """Tables are made from these files; a table's param is its plan's checksum."""
     for plan in PLANS.values():
@@ -107,6 +114,7 @@ onstart:
         )
     check_device()
     write_plans()
+    signal.signal(signal.SIGINT, note_interrupt)
     if Quietness.RULES in workflow.output_settings.quiet:
         logger.addFilter(is_news)
     say_other_runs()

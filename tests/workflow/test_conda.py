@@ -9,8 +9,10 @@ CONDA = ("--software-deployment-method", "conda")
 
 
 @pytest.fixture(autouse=True)
-def _stand_in(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", f"{ROOT}/tests/workflow/conda/bin", prepend=":")
+def _stand_in(tmp_path, tmp_path_factory, monkeypatch):
+    # A copy: Snakemake, as conda itself, can not use one whose path has a space, as that of the checkout may.
+    conda = shutil.copytree(ROOT / "tests/workflow/conda", tmp_path_factory.mktemp("conda") / "conda")
+    monkeypatch.setenv("PATH", f"{conda}/bin", prepend=":")
     monkeypatch.setenv("ATLAS_TEST_VENVS", str(ROOT / ".venv"))
     monkeypatch.setenv("ATLAS_TEST_CONDA_LOG", str(tmp_path / "created"))
 

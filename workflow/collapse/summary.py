@@ -43,7 +43,6 @@ class Listener(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of what Snakemake logs."""
         event, said = getattr(record, "event", None), vars(record)
-        self.interrupted |= record.getMessage().startswith("Terminating processes on user request")
         self.nothing_to_do |= record.getMessage().startswith("Nothing to be done")
         if event == "job_error":
             self.failed[said["jobid"]] = said["rule_name"], list(said["log"])
