@@ -227,7 +227,7 @@ def test_a_dataset_of_pickles_is_checked_before_it_is_loaded(mine):
     path = mine.folder / GRID
     path.write_text(path.read_text().replace("dataset: digits", "dataset: cifar10"))
     done = mine.snakemake("fig1", "--config", "download=false")
-    assert "cifar-10-batches-py: Dataset not found or corrupted" in done.stdout + done.stderr
+    assert "cifar-10-batches-py/data_batch_1 has the wrong md5" in done.stdout + done.stderr
     assert not touched(mine)
 
 
