@@ -68,7 +68,8 @@ def extract_once(folder: Path, dataset: Path, measuring: Measuring, path: Path, 
         kept = kept_statistics(folder, measuring.name)
         if not measured(kept, folder, measuring) and not measured(path, folder, measuring):
             extract_run(folder, dataset, measuring, kept, device)
-        if measured(kept, folder, measuring):
+        # Where another Snakemake has given it its place already, it may have measured it too.
+        if measured(kept, folder, measuring) and not measured(path, folder, measuring):
             for name in ("metrics.csv", POINTS):
                 (path.parent / name).unlink(missing_ok=True)  # those of other statistics
             link(kept, path)
