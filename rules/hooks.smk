@@ -1,5 +1,5 @@
-# What a call does at its start and at its end, and what it says: how many runs are trained while it runs, then what it
-# made, or what went wrong.
+# What Snakemake does and prints at the start and at the end of a call. During the call it prints how many runs are
+# trained; at the end it prints the figures and verdicts that were made, or the jobs that failed.
 
 import atexit
 import signal
@@ -77,7 +77,10 @@ def say_at_exit():
 
 
 def note_interrupt(number, frame):
-    """Note that the user has interrupted the call, then do as before: jobs may fail by the signal before Snakemake ends."""
+    """Remember that the user has pressed Ctrl-C, then raise KeyboardInterrupt, as Python does by itself.
+
+    Ctrl-C also ends the jobs, and Snakemake may log their failures before it logs the interrupt.
+    """
     LISTENER.interrupted = True
     signal.default_int_handler(number, frame)
 

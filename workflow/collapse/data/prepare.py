@@ -111,7 +111,10 @@ def stl10(data_root: Path, download: bool) -> dict[str, Split]:
 
 
 def _require_archive(kind: Any, data_root: Path, files: list[Sequence[str]], download: bool) -> None:
-    """Fetch a dataset's archive if one of its unpacked files (name, md5) is not right; raises DatasetUnavailable."""
+    """Download a dataset's archive if one of its unpacked files (name, md5) is absent or has another md5.
+
+    Raises DatasetUnavailable.
+    """
     from torchvision.datasets.utils import download_and_extract_archive
 
     require_files(

@@ -29,7 +29,10 @@ def fault(path: Path, md5: str) -> str:
 
 
 def require(faults: Callable[[], Sequence[str]], download: bool, fetch: Callable[[], object]) -> None:
-    """Call `fetch` if there are `faults` and `download` allows it; raises DatasetUnavailable with one that stays."""
+    """Download what is faulty: call `fetch` if `faults` finds any fault and `download` is true.
+
+    Raises DatasetUnavailable, naming the first fault that is left.
+    """
     found, failure, way = faults(), "", "allow the download (download: true)"
     if found and download:
         way = "run again"

@@ -17,7 +17,8 @@ from collapse.training.losses import loss_named
 from collapse.training.optimizers import Stepper
 from collapse.training.protocol import Protocol
 
-# Bytes of images that are gathered at once: few enough to stay in a core's cache; on a GPU, as many as do not matter.
+# The loop gathers images in chunks of so many bytes. On the CPU a chunk stays in a core's cache. On a GPU a chunk is
+# large, because the end of each chunk waits for the GPU.
 CHUNK_BYTES = {"cpu": 4 * 2**20, "cuda": 64 * 2**20}
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# (images, labels) -> (loss, logits, objective), all detached; leaves the objective's gradient in the parameters.
+# A function (images, labels) -> (loss, logits, objective), all detached. It writes the objective's gradient to the
+# parameters' `grad`.
 Evaluation = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 
@@ -21,8 +22,9 @@ class Recording:
     def __init__(self, evaluate: Evaluation, images: Tensor, labels: Tensor):
         self.images, self.labels = torch.empty_like(images), torch.empty_like(labels)
         self.graph = torch.cuda.CUDAGraph()
-        # Recording runs nothing, so that nothing is counted twice; the batch is copied at each replay.
-        with torch.cuda.graph(self.graph):
+        # Recording runs no kernel, so no step is taken twice; each replay copies its batch first. The stream is one of
+        # the batch's own GPU: on a stream of another GPU nothing would be recorded, and a replay would do nothing.
+        with torch.cuda.device(images.device), torch.cuda.graph(self.graph, stream=torch.cuda.Stream(images.device)):
             self.answer = evaluate(self.images, self.labels)
 
     def replay(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
