@@ -15,7 +15,7 @@ from collapse.measuring import Measuring
 from collapse.metrics.measure import measure_file
 from collapse.plan import OtherPlan, PlannedRun, plan_digest, plan_text, read_plan
 from collapse.runs import WrongRun, check_files, finished, forget, kept_statistics, read_recipe, whole
-from collapse.statistics.extract import NoSuchLayer, extract_run
+from collapse.statistics.extract import NoSuchLayer, extract_once, extract_run
 from collapse.statistics.origin import measured
 from collapse.training.making import RunContext, publish
 from collapse.training.run import train_run
@@ -149,6 +149,21 @@ def test_statistics_are_known_by_their_run_and_by_what_was_asked(cell, statistic
         assert Measuring().name != "all"
     path.write_bytes(path.read_bytes()[:100])
     assert not measured(path, folder, Measuring())
+
+
+def test_who_extracts_second_leaves_the_metrics_that_another_made_meanwhile(cell, digits):
+    """Two Snakemakes on one folder of results: the second one's job waits for the first one's lock."""
+    folder = cell / "seed-0"
+    path = folder / Measuring().name / "statistics.safetensors"
+    path.parent.mkdir()
+    metrics = path.with_name("metrics.csv")
+    metrics.write_text("of other statistics")
+    extract_once(folder, digits, Measuring(), path, CPU)
+    assert path.exists()
+    assert not metrics.exists()
+    metrics.write_text("of these")
+    extract_once(folder, digits, Measuring(), path, CPU)
+    assert metrics.read_text() == "of these"
 
 
 def test_fewer_layers_and_modes_have_the_same_values_where_they_are_measured(statistics):
