@@ -3,7 +3,7 @@
 # Needs git, make and Python 3.11 or newer; everything else is installed under .venv/, pinned and hashed.
 
 PYTHON ?= python3
-ENVS := workflow torch convex figures
+ENVS := workflow torch convex figures atlas
 BIN := .venv/workflow/bin
 CORES ?= all
 SCALE ?= demo
@@ -54,7 +54,11 @@ test: lint
 
 # Each environment tests its own part of the library, two tests at a time.
 test-library: setup
-	for env in torch convex figures workflow; do \
+	@command -v chromium > /dev/null || { [ $$(id -u) = 0 ] && command -v apt-get > /dev/null && \
+		echo "installing Debian's chromium for the atlas' tests" && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium > /dev/null; } || \
+		echo "chromium can not be installed here: the tests of the atlas in a browser are skipped"
+	for env in torch convex figures atlas workflow; do \
 		.venv/$$env/bin/python -m pytest -q -n 2 --dist worksteal tests/$$env || exit 1; done
 
 # The workflow on a real Slurm of one node. As root, install Debian's packages of Slurm; without Slurm, skip the tests.

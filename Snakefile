@@ -3,7 +3,8 @@
 #   snakemake --cores 8 fig6               a figure of the paper that config/config.yaml names
 #   snakemake --cores 8 layer_peeled_fig6  the same figure, by its full name
 #   snakemake --cores 8 layer_peeled       all of a paper: figures, claims
-#   snakemake --cores 8                    everything
+#   snakemake --cores 8                    everything, and the atlas page
+#   snakemake --cores 8 atlas              the atlas page of what is there
 
 from snakemake.utils import min_version
 
@@ -29,7 +30,7 @@ include: "rules/study.smk"
 include: "rules/theory.smk"
 include: "rules/figures.smk"
 include: "rules/claims.smk"
-include: "rules/report.smk"
+include: "rules/atlas.smk"
 include: "rules/hooks.smk"
 
 
@@ -47,10 +48,7 @@ localrules:
     check_claims,
     paper_claims,
     all_claims,
-    collect_runs,
-    show_table,
-    show_runs,
-    show_claims,
+    atlas,
 
 
 rule all:
@@ -58,7 +56,7 @@ rule all:
     input:
         everything,
         f"{RESULTS}/claims.csv",
-        report_outputs(),
+        rules.atlas.output,
 
 
 # Targets: <paper> for each paper, <paper>_<figure> for each figure, and <figure> for the default paper's figures.

@@ -8,7 +8,12 @@ import sys
 import yaml
 
 # Packages that conda and PyPI name differently; every other name is the same in both.
-PYPI_NAMES = {"pytorch": "torch", "snakemake-minimal": "snakemake", "matplotlib-base": "matplotlib"}
+PYPI_NAMES = {
+    "pytorch": "torch",
+    "snakemake-minimal": "snakemake",
+    "matplotlib-base": "matplotlib",
+    "playwright-python": "playwright",
+}
 
 
 def pip_requirements(path: str) -> list[str]:

@@ -5,7 +5,13 @@ rule check_claims:
     input:
         tables=tables_of_claims,
     output:
-        f"{RESULTS}/claims/{{paper}}/{{figure}}.csv",
+        report(
+            f"{RESULTS}/claims/{{paper}}/{{figure}}.csv",
+            caption="../workflow/report/claims.rst",
+            category="Claims",
+            subcategory="{paper}",
+            labels={"figure": "{figure}", "scale": CONFIG.scale},
+        ),
     log:
         f"{RESULTS}/logs/check_claims/{{paper}}/{{figure}}.log",
     conda:

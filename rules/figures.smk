@@ -5,7 +5,12 @@ rule tabulate:
     input:
         lambda wildcards: metrics_of(*wildcards.measured.split("/")),
     output:
-        table=f"{RESULTS}/tables/{{measured}}.csv",
+        table=report(
+            f"{RESULTS}/tables/{{measured}}.csv",
+            caption="../workflow/report/table.rst",
+            category="Tables",
+            labels={"table": "{measured}", "scale": CONFIG.scale},
+        ),
         seeds=f"{RESULTS}/tables/{{measured}}_seeds.csv",
     log:
         f"{RESULTS}/logs/tabulate/{{measured}}.log",

@@ -62,10 +62,12 @@ def say_made():
     """Say what this call made, and keep the names of the figures for make open."""
     figures = drawn_figures()
     lines = closing_lines(Path(RESULTS), figures)
+    pages = [f"{RESULTS}/atlas.html" for job in workflow.dag.jobs if job.rule.name == "atlas"]
+    lines += [f"the atlas, for any browser: {page}" for page in pages]
     say("\n".join([*lines, f"done in {duration(time.monotonic() - BEGAN)}"]))
     if figures and not workflow.dryrun:
-        names = [f"{RESULTS}/figures/{paper}/{figure}.png\n" for paper, figure, _ in figures]
-        Path(CONFIG.results, "made.txt").write_text("".join(names))
+        names = [*pages, *(f"{RESULTS}/figures/{paper}/{figure}.png" for paper, figure, _ in figures)]
+        Path(CONFIG.results, "made.txt").write_text("".join(f"{name}\n" for name in names))
 
 
 def say_at_exit():

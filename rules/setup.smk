@@ -29,7 +29,8 @@ except ModuleNotFoundError as error:
 # params: switching between conda and the virtual environments must not make results out of date.
 MANAGED = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(workflow.deployment_settings.deployment_method)
 PYTHONS = {
-    env: "python" if MANAGED else str(ROOT / ".venv" / env / "bin" / "python") for env in ("torch", "convex", "figures")
+    env: "python" if MANAGED else str(ROOT / ".venv" / env / "bin" / "python")
+    for env in ("torch", "convex", "figures", "atlas")
 }
 os.environ.update({f"PY_{env.upper()}": python for env, python in PYTHONS.items()})
 
@@ -57,6 +58,8 @@ except UserError as error:
 
 # Settings that must not make results out of date either.
 os.environ.update(
+    ATLAS_CONFIG=CONFIG.model_dump_json(),
+    ATLAS_PAPERS=str(ROOT / "config" / "papers"),
     ATLAS_RESULTS=CONFIG.results,
     ATLAS_LOCKS=f"{CONFIG.results}/locks",
     ATLAS_DATA_ROOT=CONFIG.data_root,

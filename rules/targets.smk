@@ -5,16 +5,6 @@ import hashlib
 from collapse.strict import did_you_mean
 
 
-def report_outputs():
-    """Pages of the report."""
-    tables = [f"{paper}/{table}" for paper, plan in PLANS.items() for table in plan.scale.tables]
-    return [
-        *[f"{RESULTS}/pages/tables/{table}.html" for table in tables],
-        *[f"{RESULTS}/pages/runs/{paper}.html" for paper in PLANS],
-        f"{RESULTS}/pages/claims.html",
-    ]
-
-
 def figure_outputs(plan, figure):
     """Outputs of a figure's target: the figure, the verdicts on its claims, its tables, its runs' metrics, and what its
     studies chose.
@@ -53,6 +43,30 @@ def paper_outputs(plan):
     return drawn + [f"{RESULTS}/claims/{plan.paper.name}.csv"]
 
 
+def asked_figures():
+    """Figures whose outputs this call makes, or that are made already, as (plan, figure).
+
+    So the page holds what there is: `snakemake atlas` makes nothing else, `snakemake papyan atlas` papyan before it.
+    """
+    asked = set(workflow.dag_settings.targets) or {"all"}
+    for plan in PLANS.values():
+        for figure in plan.figures():
+            paper = plan.paper.name
+            names = {"all", paper, f"{paper}_{figure}"} | ({figure} if paper == CONFIG.paper else set())
+            if asked & names or Path(f"{RESULTS}/claims/{paper}/{figure}.csv").exists():
+                yield plan, figure
+
+
+def shown_in_atlas(wildcards):
+    """Files that the page is made of."""
+    for plan, figure in asked_figures():
+        paper = plan.paper.name
+        yield f"{RESULTS}/claims/{paper}/{figure}.csv"
+        yield f"{RESULTS}/figures/{paper}/{figure}.png"
+        for table in plan.paper.figures[figure].tables:
+            yield f"{RESULTS}/tables/{paper}/{table}.csv"
+
+
 def everything(wildcards):
     """Outputs of all papers; stops where the user's protocol does not fit one."""
     for reason in REFUSED.values():
@@ -87,7 +101,13 @@ def explain_target(wildcards):
             f"{target} is no figure of {CONFIG.paper}, whose figures go by their short names: ask for {' or '.join(full)}"
         )
     short = PLANS[CONFIG.paper].figures() if CONFIG.paper in PLANS else []
-    names = [*short, *PLANS, *(f"{name}_{figure}" for name, plan in PLANS.items() for figure in plan.figures())]
+    names = [
+        "all",
+        "atlas",
+        *short,
+        *PLANS,
+        *(f"{name}_{figure}" for name, plan in PLANS.items() for figure in plan.figures()),
+    ]
     hint = did_you_mean(target, names)
-    known = "" if hint else f"; valid choices: all, {', '.join([*short, *PLANS])}, and <paper>_<figure>"
+    known = "" if hint else f"; valid choices: all, atlas, {', '.join([*short, *PLANS])}, and <paper>_<figure>"
     raise WorkflowError(f"unknown target {target}{known}{hint}")

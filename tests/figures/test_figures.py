@@ -8,7 +8,6 @@ from matplotlib.lines import Line2D
 from tests.figures.planted import NAMES, SEEDS, TABLES, data_lines, drawn, script
 
 from collapse import plotting
-from collapse.html_table import page
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,13 +149,3 @@ def test_measured_points_stand_on_their_theory_curve():
 )
 def test_numbers_are_written_for_people(value, text):
     assert plotting.number(value) == text
-
-
-def test_a_page_escapes_its_cells_and_rounds_its_numbers(tmp_path):
-    table = tmp_path / "t.csv"
-    pd.DataFrame({"verdict": ["holds"], "x": [0.123456], "note": ["<script>"]}).to_csv(table, index=False)
-    html = page(table, "A & B")
-    assert '<td class="holds">holds</td>' in html
-    assert "0.1235" in html
-    assert "<script>" not in html
-    assert "A &amp; B" in html

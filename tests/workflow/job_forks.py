@@ -20,6 +20,7 @@ PACKAGES = {
     "torch": ("torch", "safetensors.torch", "pydantic", "filelock", "scipy.spatial.distance", "scipy.stats"),
     "convex": ("cvxpy", "pandas", "pydantic", "scipy.optimize"),
     "figures": ("pandas", "seaborn", "matplotlib.pyplot", "pydantic", "scipy.stats"),
+    "atlas": ("pandas", "pyarrow", "vl_convert", "itables", "jinja2", "PIL.Image", "pydantic", "scipy.stats"),
 }
 
 

@@ -90,7 +90,7 @@ def job_forks() -> dict[str, str]:
     folder = tempfile.mkdtemp(suffix=f"-{os.getpid()}")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-    for env in ("torch", "convex", "figures"):
+    for env in ("torch", "convex", "figures", "atlas"):
         server = [
             ROOT / ".venv" / env / "bin/python",
             "-P",
@@ -140,7 +140,7 @@ class Project:
             source = ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy2
             copy(source, folder / name)
-        for env in ("torch", "convex", "figures"):
+        for env in ("torch", "convex", "figures", "atlas"):
             (folder / ".venv" / env / "bin").mkdir(parents=True)
             (folder / ".venv" / env / ".installed").touch()
             (folder / ".venv" / env / "bin" / "python").symlink_to(ROOT / "tests" / "workflow" / "job_python")

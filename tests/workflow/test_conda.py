@@ -34,4 +34,4 @@ def test_every_conda_file_can_be_created_by_its_rule(tmp_path):
     project = Project.fresh(tmp_path)
     shutil.rmtree(tmp_path / ".venv")
     project.run("all", "--conda-create-envs-only", *CONDA)
-    assert sorted((tmp_path / "created").read_text().split()) == ["convex", "figures", "torch"]
+    assert sorted((tmp_path / "created").read_text().split()) == ["atlas", "convex", "figures", "torch"]

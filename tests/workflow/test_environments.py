@@ -8,7 +8,7 @@ import yaml
 from packaging.requirements import Requirement
 from tests.workflow.project import ROOT
 
-ENVS = ("workflow", "slurm", "torch", "convex", "figures")
+ENVS = ("workflow", "slurm", "torch", "convex", "figures", "atlas")
 TEST_TOOLS = {"pytest", "pytest-xdist", "hypothesis"}
 
 
@@ -64,6 +64,7 @@ def test_the_package_asks_for_what_its_environment_has_but_the_tools_of_the_test
         ("torch", ["torch", "torchvision"], ["cvxpy", "clarabel"]),
         ("convex", ["cvxpy", "clarabel"], ["torch", "torchvision"]),
         ("figures", ["seaborn"], ["torch", "cvxpy"]),
+        ("atlas", ["vl_convert", "itables"], ["torch", "cvxpy"]),
         ("workflow", ["snakemake"], ["torch", "cvxpy"]),
     ],
 )

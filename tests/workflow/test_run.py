@@ -122,9 +122,21 @@ def test_the_report_works_offline_and_shows_every_category(copied, tmp_path):
     copied.run("all")
     copied.run("--report", "report.html")
     html = (tmp_path / "report.html").read_text()
-    for shown in ("Figures", "Tables", "Claims", "Run time and provenance", "fig3.png", "fig6.png", "claims.html"):
+    for shown in ("Atlas", "Figures", "Tables", "Claims", "fig3.png", "fig6.png", "atlas.html", "fig6.csv"):
         assert shown in html
     assert '<script src="http' not in html
     verdicts = rows(tmp_path / "results/demo/claims.csv")
     assert all(claim["verdict"] == "holds" for claim in verdicts if claim["table"].startswith("fig3"))
-    assert len(rows(tmp_path / "results/demo/tables/layer_peeled_runs.csv")) == 5 * 3
+    assert (tmp_path / "results/demo/metrics.parquet").exists()
+    assert 'src="http' not in (tmp_path / "results/demo/atlas.html").read_text()
+
+
+def test_the_atlas_is_made_of_what_exists_and_makes_nothing_else(copied):
+    assert copied.planned("atlas") == {"atlas": 1}
+    copied.run("atlas")
+    assert copied.planned("atlas") == {}
+    page = (copied.folder / "results/demo/atlas.html").read_text()
+    assert 'id="figure/layer_peeled/fig6"' in page
+    assert 'id="figure/layer_peeled/fig2"' not in page
+    copied.run("layer_peeled_fig3", "atlas")  # one more figure: the page is made anew, after it
+    assert 'id="figure/layer_peeled/fig3"' in (copied.folder / "results/demo/atlas.html").read_text()

@@ -145,10 +145,11 @@ def test_titles_and_notes_with_quotes_and_commands_are_only_shown(mine):
     figure = paper["figures"]["fig1"]
     paper["title"] = figure["title"] = figure["tables"]["fig1"]["title"] = hostile
     path.write_text(yaml.safe_dump(paper))
-    page = "results/demo/pages/tables/one_cell/fig1.html"
-    mine.run(page)
+    mine.run("fig1", "atlas")
     assert not touched(mine)
-    assert "<script>" not in (mine.folder / page).read_text()
+    page = (mine.folder / "results/demo/atlas.html").read_text()
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert(1)" not in page
 
 
 def test_a_data_folder_with_a_space_in_its_name_is_one_folder(mine):
@@ -192,7 +193,7 @@ def vouch(manifest, old, path):
             f"runs/{CELL}/seed-0/all/statistics.safetensors",
         ),
         (f"runs/{CELL}/seed-0/all/statistics.safetensors", None, f"runs/{CELL}/seed-0/all/metrics.csv"),
-        (f"runs/{CELL}/seed-0/run.json", None, "demo/tables/one_cell_runs.csv"),
+        (f"runs/{CELL}/seed-0/run.json", None, "demo/atlas.html"),
     ],
     ids=["dataset", "checkpoint", "statistics", "run.json"],
 )
@@ -203,7 +204,7 @@ def test_a_pickle_in_place_of_a_result_is_refused_and_not_loaded(mine, replaced,
     if vouched_in:
         vouch(results / vouched_in, old, results / replaced)
     (results / removed).unlink(missing_ok=True)
-    done = mine.snakemake("all" if removed.endswith("_runs.csv") else "fig1")
+    done = mine.snakemake("atlas" if removed.endswith("atlas.html") else "fig1")
     assert done.returncode != 0
     assert not touched(mine)
 

@@ -15,7 +15,7 @@ from collapse.strict import UserError
 from collapse.studies.spec import Study
 
 RUN = "*/*/*/seed-*"  # below runs/: dataset/model/<summary>-<hash>
-REMADE = ("tables", "figures", "claims", "plans", "pages", "studies")
+REMADE = ("tables", "figures", "claims", "plans", "studies", "atlas.html", "metrics.parquet")
 JOURNALS = "state/studies"
 # Where earlier versions of the workflow kept runs, states and subsets.
 FORMER = (*(f"{scale}/runs/*" for scale in SCALES), "state/*", "data/*/subsets")
