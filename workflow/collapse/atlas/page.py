@@ -31,7 +31,7 @@ def libraries() -> dict[str, str]:
     """The kept libraries, out of installed packages: Vega-Lite with what embeds it, and DataTables with its style."""
     folder = Path(itables.__file__).parent / "html"
     return {
-        "vega": vl_convert.javascript_bundle(""),
+        "vega": vl_convert.javascript_bundle(),  # pyright: ignore[reportCallIssue] (its stub knows no default)
         "datatables": (folder / "dt_bundle.js").read_text(),
         "datatables-style": (folder / "dt_bundle.css").read_text(),
     }
