@@ -2,6 +2,7 @@
 # trained; at the end it prints the figures and verdicts that were made, or the jobs that failed.
 
 import atexit
+import shlex
 import signal
 import subprocess
 import time
@@ -93,8 +94,16 @@ def write_plans():
         plan.write(Path(CONFIG.results, CONFIG.scale, "plans"))
 
 
+UNMADE = [env for env in PYTHONS if not MANAGED and not (ROOT / ".venv" / env / ".installed").exists()]
+NOT_INSTALLED = (
+    f"the environments {', '.join(UNMADE)} are not installed: make -C {shlex.quote(str(ROOT))} setup "
+    f"installs them; or use conda: --software-deployment-method conda"
+)
+
 if workflow.modifier.parent_modifier:  # a module of another workflow: Snakemake calls no hooks of it
     write_plans()
+    if UNMADE and workflow.is_main_process:
+        logger.warning(f"module {workflow.modifier.namespace}: {NOT_INSTALLED}")
 elif workflow.is_main_process:
     logger.addHandler(LISTENER)
     atexit.register(say_at_exit)
@@ -111,12 +120,8 @@ def check_device():
 
 
 onstart:
-    unmade = [env for env in PYTHONS if not (ROOT / ".venv" / env / ".installed").exists()]
-    if unmade and not MANAGED:
-        raise WorkflowError(
-            f"the environments {', '.join(unmade)} are not installed: run 'make setup', "
-            f"or use conda: --software-deployment-method conda"
-        )
+    if UNMADE:
+        raise WorkflowError(NOT_INSTALLED)
     check_device()
     write_plans()
     signal.signal(signal.SIGINT, note_interrupt)

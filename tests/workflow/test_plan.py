@@ -111,7 +111,7 @@ def test_environments_that_are_not_installed_are_said_before_any_job(tmp_path):
     shutil.rmtree(tmp_path / ".venv")
     assert project.planned("fig6")["train"] == 5  # planning needs none of them
     assert not (tmp_path / "results").exists()
-    assert "not installed: run 'make setup'" in project.error("fig6")
+    assert f"not installed: make -C {tmp_path} setup" in project.error("fig6")
 
 
 @pytest.mark.skipif(bool(glob("/dev/nvidia[0-9]*")), reason="there is a GPU here")
