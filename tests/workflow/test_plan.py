@@ -56,7 +56,7 @@ def test_the_paper_scale_lists_the_published_grid(project):
     ("arguments", "message"),
     [
         (["fig9"], "unknown target fig9. Did you mean fig"),
-        (["nothing"], "valid choices: all, fig2, fig3, fig4, fig6, fig5, table1, balanced, deep_linear"),
+        (["nothing"], "valid choices: all, atlas, fig2, fig3, fig4, fig6, fig5, table1, balanced, deep_linear"),
         (["Fig6"], "unknown target Fig6. Did you mean fig6?"),
         (["papian"], "unknown target papian. Did you mean papyan?"),
         (["fig7"], "fig7 is no figure of layer_peeled, whose figures go by their short names: ask for papyan_fig7"),
