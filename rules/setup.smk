@@ -6,6 +6,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
+from snakemake.sourcecache import LocalSourceFile
+
+if not isinstance(workflow.current_basedir, LocalSourceFile):
+    raise WorkflowError('a module from git takes path="workflow/Snakefile", not path="Snakefile"')
 
 ROOT = Path(workflow.current_basedir).resolve().parent
 

@@ -44,9 +44,9 @@ def paper_outputs(plan):
 
 
 def asked_figures():
-    """Figures whose outputs this call makes, or that are made already, as (plan, figure).
+    """Figures for the page, as (plan, figure): those that this call makes, and those that are made already.
 
-    So the page holds what there is: `snakemake atlas` makes nothing else, `snakemake papyan atlas` papyan before it.
+    `snakemake atlas` starts no other figure. A figure that is out of date, as after a change of the seeds, is made again.
     """
     asked = set(workflow.dag_settings.targets) or {"all"}
     for plan in PLANS.values():

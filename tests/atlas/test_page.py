@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 
 from collapse.atlas.contents import ClaimView, FigureView, PaperView, data_uri, written
 from collapse.atlas.page import packed, page
-from collapse.atlas.runs import MeasuredRun, last_values, one_kind, told_apart
+from collapse.atlas.runs import MeasuredRun, all_metrics, last_values, one_kind, told_apart
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 RATIOS = (1.0, 70.0, float("inf"))
@@ -45,8 +45,8 @@ def html(tmp_path_factory):
                 (10, "train", 0.01),
                 (10, "test", VALUE if (ratio, seed) == (70, 1) else 0.2),
             ):
-                rows.append((folder, epoch, "nc1", "features", split, "eval", "all", value, None))
-    names = ["run", "epoch", "metric", "layer", "split", "bn_mode", "classes", "value", "reason"]
+                rows.append((folder, "all", epoch, "nc1", "features", split, "eval", "all", value, None))
+    names = ["run", "measuring", "epoch", "metric", "layer", "split", "bn_mode", "classes", "value", "reason"]
     keys = [(ratio, seed) for ratio in RATIOS for seed in (0, 1)]
     curve = {"ratio": [written(ratio) for ratio, _ in keys], "seed": [seed for _, seed in keys]}
     curve |= {"cosine": [0.1, 0.2, 0.3, 0.4, 1, 1]}
@@ -57,7 +57,7 @@ def html(tmp_path_factory):
         "mine/fig2": {"title": "P", "keys": ["split"], "values": [], "columns": points, "points": True},
     }
     claims = [claim("rises", "holds", "It rises & <b>rises</b>"), claim("falls", "fails", "It falls")]
-    figures = [FigureView(f"fig{i}", "A figure", "", f"fig{i}", (f"mine/fig{i}",), data_uri(picture)) for i in (1, 2)]
+    figures = [FigureView(f"fig{i}", "A figure", "", (f"mine/fig{i}",), data_uri(picture)) for i in (1, 2)]
     paper = PaperView("mine", "My paper", "Me 2026", "none", claims, figures, tables)
     text = page("demo", [paper], runs, pd.DataFrame(rows, columns=names))
     path = tmp_path_factory.mktemp("page") / "atlas.html"
@@ -74,7 +74,8 @@ def test_infinity_and_missing_values_are_no_numbers_of_json():
 
 
 def test_the_last_epoch_is_each_runs_own():
-    places = {"metric": "nc1", "layer": "features", "value": 1.0}
+    places = {"metric": "nc1", "layer": "features", "value": 1.0, "measuring": "all"}
+    places |= {"split": "train", "bn_mode": "eval", "classes": "all"}
     metrics = pd.DataFrame([{"run": run, "epoch": epoch} | places for run, epoch in (("a", 1), ("a", 5), ("b", 2))])
     assert last_values(metrics).epoch.tolist() == [5, 2]
     assert last_values(metrics.assign(layer="relu3")).empty  # a hidden layer, which other networks lack
@@ -149,7 +150,7 @@ def test_claims_are_searched_filtered_and_ordered(browser, html):
     opened.page.locator("h1").click()
     opened.page.keyboard.press("j")
     opened.page.keyboard.press("Enter")
-    assert opened.page.locator(".claim[open] img").count() == 1
+    opened.page.locator(".claim[open] img").wait_for()
 
 
 def test_every_link_leads_to_a_place_of_the_page(browser, html):
@@ -179,3 +180,25 @@ def test_nc1_on_test_of_seed_1_at_ratio_70_is_three_choices_away(browser, html):
     page.select_option("#matrix-form [name=only-seed]", "1")
     page.wait_for_function("document.querySelectorAll('#matrix-table tbody tr').length === 1")
     assert page.locator("#matrix-table tbody td").first.inner_text() == str(VALUE)
+
+
+def test_of_two_measurings_what_they_agree_on_is_kept_once_and_what_differs_twice(tmp_path):
+    head = "epoch,split,layer,bn_mode,classes,metric,value,reason\n"
+    same, other = "1,train,features,eval,all,nc1,", "1,held_out,network,eval,all,accuracy,"
+    fit = "1,train,layers,eval,all,decay_ratio,"
+    for name, nc1, accuracy, ratio in (
+        ("features", "0.5", "0.9", "fewer than 3 layers"),
+        ("all", "0.5000000001", "0.8", "0.3"),
+    ):
+        folder = tmp_path / "runs/a/b/c/seed-0" / name
+        folder.mkdir(parents=True)
+        lines = [f"{same}{nc1},", f"{other}{accuracy},", f"{other.replace('held_out', 'test')},none"]
+        lines.append(f"{fit},{ratio}" if name == "features" else f"{fit}{ratio},")
+        (folder / "metrics.csv").write_text(head + "".join(f"{line}\n" for line in lines))
+    settings = {"dataset": "a", "model": "b", "seed": 0}
+    run = MeasuredRun("a/b/c/seed-0", ("mine/fig1",), ("features", "all"), settings, {"status": "ok"})
+    metrics = all_metrics([run], tmp_path)
+    values = metrics.value.fillna(-1).tolist()
+    assert sorted(values) == [-1, 0.3, 0.5, 0.8, 0.9]
+    last = last_values(metrics).set_index("value").measuring
+    assert (last[0.5], last[0.3], last[0.9], last[0.8]) == ("", "", "features", "all")

@@ -30,7 +30,7 @@ def test_an_open_interval_is_shaded_to_the_edge_and_infinity_stands_there_as_an_
     assert svg.count("<circle") == 1
     assert "→" in svg
     (left,), (width,) = numbers(r'class="wanted" x="([\d.]+)"', svg), numbers(r'y="0" width="([\d.]+)"', svg)
-    assert left + width == 632
+    assert left + width == 392
 
 
 def test_a_panel_without_values_says_why_and_its_name_is_escaped():

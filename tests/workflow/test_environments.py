@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from tests.workflow.project import ROOT
 
 ENVS = ("workflow", "slurm", "torch", "convex", "figures", "atlas")
-TEST_TOOLS = {"pytest", "pytest-xdist", "hypothesis"}
+TEST_TOOLS = {"pytest", "pytest-xdist", "hypothesis", "playwright", "axe-playwright-python"}
 
 
 def declared(env):
@@ -51,7 +51,7 @@ def test_every_conda_file_allows_the_python_that_runs_here(env):
     assert "python >=3.11,<3.15" in dependencies
 
 
-@pytest.mark.parametrize("env", ["torch", "convex", "figures"])
+@pytest.mark.parametrize("env", ["torch", "convex", "figures", "atlas"])
 def test_the_package_asks_for_what_its_environment_has_but_the_tools_of_the_tests(env):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = map(Requirement, project["dependencies"] + project["optional-dependencies"][env])

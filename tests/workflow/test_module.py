@@ -84,3 +84,8 @@ def test_a_figure_is_made_from_git(repository, tmp_path, of):
     assert json.loads(run.read_text())["git"] == clone.name  # the commit
     assert [path.name for path in clone.parent.iterdir()] == [clone.name]
     assert "Nothing to be done" in other.run("atlas_one_cell_fig1")
+
+
+def test_the_other_snakefile_from_git_is_refused_with_the_one_to_name(repository, tmp_path):
+    other = workflow_with(tmp_path / "mine", 'github("owner/atlas", path="Snakefile", tag="v1.0")')
+    assert 'takes path="workflow/Snakefile"' in other.error("atlas_one_cell_fig1")

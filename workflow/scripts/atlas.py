@@ -26,7 +26,7 @@ if __name__ == "__main__":
     runs = measured_runs(plans, results)
     metrics = all_metrics(runs, results)
     metrics.to_parquet(args.metrics, index=False)
-    views = [view for plan in plans if (view := paper_view(plan, results, runs, config.paper))]
+    views = [view for plan in plans if (view := paper_view(plan, results, runs))]
     args.page.write_text(page(config.scale, views, runs, metrics), encoding="utf-8")
     print(f"{args.page}: {args.page.stat().st_size / 1e6:.1f} MB; {len(views)} papers, {len(runs)} runs")
     print(f"{args.metrics}: {len(metrics)} values")

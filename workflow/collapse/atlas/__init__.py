@@ -1,1 +1,1 @@
-"""The atlas: one offline page of all papers, claims, figures and runs, and one table of all their metrics."""
+"""The atlas is one offline page that shows the papers' claims, figures and runs, and one table of the runs' metrics."""

@@ -1,4 +1,4 @@
-"""What the atlas shows: of each paper its claims with every seed's value, its figures, and the tables behind them."""
+"""The contents of the atlas: each paper's claims with the value of every seed, its figures, and their tables."""
 
 import base64
 import csv
@@ -16,7 +16,7 @@ from PIL import Image
 from collapse.atlas.runs import MeasuredRun
 from collapse.atlas.strip import strip
 from collapse.claims.check import panels_of
-from collapse.claims.language import SCALES, Claim, Interval
+from collapse.claims.language import SCALES, Claim, ClaimsSpec, Interval
 from collapse.claims.quantity import NotRun, quantity
 from collapse.claims.verdict import NOT_RUN
 from collapse.plan import Plan
@@ -39,12 +39,11 @@ class ClaimView:
 
 @dataclass(frozen=True)
 class FigureView:
-    """A figure: what the paper's file says of it, the target that makes it, and its image as a data URI."""
+    """A figure: its title, note and tables from the paper's file, and its image as a data URI."""
 
     name: str
     title: str
     note: str
-    target: str
     tables: tuple[str, ...]
     image: str
 
@@ -67,11 +66,8 @@ class PaperView:
         return Counter(claim.row["verdict"] for claim in self.claims)
 
 
-def paper_view(plan: Plan, results: Path, runs: list[MeasuredRun], default: str) -> PaperView | None:
-    """What exists of a paper at the plan's scale; None where no figure of it is checked yet.
-
-    `default`: the paper whose figures go by their short names.
-    """
+def paper_view(plan: Plan, results: Path, runs: list[MeasuredRun]) -> PaperView | None:
+    """What exists of a paper at the plan's scale; None where no figure of the paper is checked yet."""
     paper, folder = plan.paper, results / plan.scale_name
     figures = [name for name in paper.figures if (folder / "claims" / paper.name / f"{name}.csv").exists()]
     if not figures:
@@ -84,7 +80,7 @@ def paper_view(plan: Plan, results: Path, runs: list[MeasuredRun], default: str)
         reference=paper.reference,
         deviations=plan.scale.deviations,
         claims=[claim for name in figures for claim in _claims(plan, name, results, runs)],
-        figures=[_figure(plan, name, folder, default) for name in drawn],
+        figures=[_figure(plan, name, folder) for name in drawn],
         tables={f"{paper.name}/{table}": _table(plan, table, folder) for table in tables},
     )
 
@@ -115,7 +111,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _strip(claim: Claim, spec: Any, folder: Path, deciding: str) -> str:
+def _strip(claim: Claim, spec: ClaimsSpec, folder: Path, deciding: str) -> str:
     table = seeds_of(folder / "tables" / spec.paper / f"{claim.table}.csv")
     if table is None:
         return ""
@@ -137,12 +133,11 @@ def seeds_of(path: Path) -> pd.DataFrame | None:
     return None if there is None else pd.read_csv(there)
 
 
-def _figure(plan: Plan, name: str, folder: Path, default: str) -> FigureView:
+def _figure(plan: Plan, name: str, folder: Path) -> FigureView:
     paper, figure = plan.paper.name, plan.paper.figures[name]
-    target = name if paper == default else f"{paper}_{name}"
     tables = tuple(f"{paper}/{table}" for table in figure.tables)
     image = data_uri(folder / "figures" / paper / f"{name}.png")
-    return FigureView(name, figure.title, figure.note, target, tables, image)
+    return FigureView(name, figure.title, figure.note, tables, image)
 
 
 def data_uri(path: Path) -> str:
@@ -175,7 +170,7 @@ def _table(plan: Plan, name: str, folder: Path) -> dict[str, Any]:
 
 
 def _place(row: dict[str, Any], keys: tuple[str, ...], seed: Any) -> tuple:
-    """Where in a table a row stands, whether its values come from a plan or were read from a file."""
+    """The key values and seed of a row, in a form that is the same for a row of a plan and for a row of a CSV file."""
     return tuple(_same(row.get(key)) for key in keys), int(seed)
 
 

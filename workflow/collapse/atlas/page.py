@@ -3,7 +3,6 @@
 import base64
 import gzip
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,10 +47,10 @@ def matrix(runs: Sequence[MeasuredRun], metrics: pd.DataFrame, papers: Sequence[
         for claim in paper.claims:
             verdicts.setdefault(f"{paper.name}/{claim.row['table']}", {})[claim.row["verdict"]] = None
     measures = []
-    for _, rows in last_values(metrics).groupby(PLACE, observed=True, sort=False):
+    for _, rows in last_values(metrics).groupby([*PLACE, "measuring"], observed=True, sort=False):
         reasons = [None if pd.isna(reason) else str(reason) for reason in rows["reason"]]
         measures.append(
-            {name: str(rows[name].iloc[0]) for name in PLACE}
+            {name: str(rows[name].iloc[0]) for name in (*PLACE, "measuring")}
             | {
                 "runs": [numbers[run] for run in rows["run"]],
                 "values": [written(value) for value in rows["value"]],
@@ -65,7 +64,7 @@ def matrix(runs: Sequence[MeasuredRun], metrics: pd.DataFrame, papers: Sequence[
                 "folder": run.folder,
                 "tables": run.tables,
                 "verdicts": [*dict.fromkeys(v for table in run.tables for v in verdicts.get(table, ()))],
-                "settings": [_cell(run.settings.get(name)) for name in settings],
+                "settings": [written(run.settings.get(name)) for name in settings],
                 "status": run.how["status"],
                 "reason": run.how["reason"],
                 "seconds": round(run.how["seconds"], 1),
@@ -79,14 +78,6 @@ def matrix(runs: Sequence[MeasuredRun], metrics: pd.DataFrame, papers: Sequence[
         "measures": measures,
         "meanings": {measure["metric"]: METRICS[measure["metric"]].meaning for measure in measures},
     }
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, list):
-        return json.dumps(value)
-    if isinstance(value, float) and math.isinf(value):
-        return "∞"
-    return value
 
 
 def page(

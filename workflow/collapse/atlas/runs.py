@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from collapse.claims.language import comparable
@@ -12,9 +13,11 @@ from collapse.grid import AXES
 from collapse.plan import Plan
 from collapse.runs import read_run
 
-# Layers that every network has. Hidden layers have names of their own: they are in the table of all metrics alone.
+# These layers exist in every network. The page leaves out hidden layers, which each network names itself; the table of
+# all metrics has them.
 COMMON_LAYERS = ("features", "classifier", "head", "logits", "network", "layers", "layers_inside", "-")
 PLACE = ["metric", "layer", "split", "bn_mode", "classes"]
+SAME = 1e-6  # relative difference of a value measured twice that rounding makes
 
 
 class MeasuredRun(NamedTuple):
@@ -42,7 +45,7 @@ def measured_runs(plans: Iterable[Plan], results: Path) -> list[MeasuredRun]:
         recipe, how = read_run(results / "runs" / folder)
         flat = _flat(recipe.model_dump(mode="json"))
         dataset, model, run, seed = folder.split("/")
-        settings = {name: value for name, value in flat.items() if name in AXES}
+        settings = {name: _told(value) for name, value in flat.items() if name in AXES}
         place = {"dataset": dataset, "model": model, "seed": int(seed.removeprefix("seed-"))}
         found.append(MeasuredRun(folder, tuple(tables), tuple(measurings[folder]), settings | place, how))
     return found
@@ -66,26 +69,44 @@ def told_apart(runs: Sequence[MeasuredRun]) -> list[str]:
 
 def all_metrics(runs: Sequence[MeasuredRun], results: Path) -> pd.DataFrame:
     """All metrics of all runs: a row for each value, with the run's folder, the settings that tell runs apart, how the
-    run went, and the columns of metrics.csv. Where a run is measured in several ways, equal rows are kept once.
+    run went, the measuring, and the columns of metrics.csv. Values on which several measurings agree are kept once.
     """
     settings = [name for name in told_apart(runs) if name not in ("dataset", "model", "seed")]
     parts = []
     for run in runs:
-        files = (results / "runs" / run.folder / measuring / "metrics.csv" for measuring in run.measurings)
-        rows = pd.concat([pd.read_csv(path, engine="pyarrow", dtype={"reason": str}) for path in files])
-        rows = rows.drop_duplicates(["epoch", *PLACE])
-        told = {name: run.settings[name] for name in ("dataset", "model", "seed")} | {
-            name: _told(run.settings.get(name)) for name in settings
-        }
+        folder = results / "runs" / run.folder
+        rows = _once(pd.concat([_read(folder / name / "metrics.csv", name) for name in run.measurings]))
+        told = {name: run.settings.get(name) for name in ("dataset", "model", "seed", *settings)}
         parts.append(rows.assign(run=run.folder, status=run.how["status"], **told))
     if not parts:
-        return pd.DataFrame(columns=["run", "status", "dataset", "model", "seed", "epoch", *PLACE, "value", "reason"])
+        return pd.DataFrame(
+            columns=["run", "status", "dataset", "model", "seed", "measuring", "epoch", *PLACE, "value", "reason"]
+        )
     table = pd.concat(parts, ignore_index=True)
     table[settings] = table[settings].apply(one_kind)
-    text = ["run", "status", "dataset", "model", *PLACE, "reason"]
+    text = ["run", "status", "dataset", "model", "measuring", *PLACE, "reason"]
     first = ["run", "status", "dataset", "model", "seed", *settings]
-    columns = [*first, "epoch", *PLACE, "value", "reason"]
+    columns = [*first, "measuring", "epoch", *PLACE, "value", "reason"]
     return pd.DataFrame(table.astype(dict.fromkeys(text, "category")), columns=columns)
+
+
+def _read(path: Path, measuring: str) -> pd.DataFrame:
+    return pd.read_csv(path, engine="pyarrow", dtype={"reason": str}).assign(measuring=measuring)
+
+
+def _once(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one run without those that another measuring of the run has too, up to rounding.
+
+    A value comes before a missing one: a measuring of few layers has no fit over layers, where another one has.
+    """
+    keys = ["epoch", *PLACE]
+    present = rows.groupby(keys, observed=True)["value"].transform("count").to_numpy(int)
+    rows = pd.DataFrame(rows[rows["value"].notna().to_numpy() | (present == 0)])
+    values = rows.groupby(keys, observed=True)["value"]
+    highest, lowest = values.transform("max").to_numpy(float), values.transform("min").to_numpy(float)
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        differ = highest - lowest > SAME * abs(highest)
+    return pd.DataFrame(rows[differ | ~rows.duplicated(keys).to_numpy()])
 
 
 def _told(value: Any) -> Any:
@@ -100,7 +121,11 @@ def one_kind(column: pd.Series) -> pd.Series:
 
 
 def last_values(metrics: pd.DataFrame) -> pd.DataFrame:
-    """The rows of each run's last measured epoch, of the layers that every network has."""
+    """The rows of each run's last measured epoch, of the layers that every network has. `measuring` is kept where the
+    run has other values of the same measure, and is empty elsewhere.
+    """
     rows = metrics[metrics["layer"].isin(COMMON_LAYERS)]
     last = rows.groupby("run", observed=True)["epoch"].transform("max")
-    return pd.DataFrame(rows[rows["epoch"] == last])
+    rows = pd.DataFrame(rows[rows["epoch"] == last])
+    several = rows.duplicated(["run", *PLACE], keep=False)
+    return rows.assign(measuring=rows["measuring"].astype(str).where(several, ""))

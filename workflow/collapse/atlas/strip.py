@@ -1,13 +1,13 @@
-"""A claim's values as a strip: a dot for each seed, a line for each panel, on the interval that is wanted."""
+"""A strip draws a claim's values: a dot for each seed, a line for each panel, and the interval that the claim wants."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from collapse.claims.language import Interval
 from collapse.claims.verdict import Panel
 
-WIDTH, LINE, LEFT, RIGHT, AXIS = 640, 18, 8, 8, 22  # pixels
+WIDTH, LINE, LEFT, RIGHT, AXIS = 400, 18, 8, 8, 22  # pixels; at this width a telephone shows the text at its size
 LINES = 12  # panels drawn; a claim on more says how many are left out
 
 
@@ -52,14 +52,16 @@ def _frame(values: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _line(panel: Panel, top: float, x, named: bool) -> str:
-    label = f'<text class="panel" x="{LEFT}" y="{top + 13}">{escape(panel.at)}</text>' if named else ""
+def _line(panel: Panel, top: float, x: Callable[[float], float], named: bool) -> str:
+    """A panel's dots, and above them its name where there are several panels."""
+    name = escape(panel.at)
+    label = f'<text class="panel" x="{LEFT}" y="{top + 13}">{name}<title>{name}</title></text>' if named else ""
     y = top + LINE * (1.5 if named else 0.5)
     dots = []
-    for seed, value in enumerate(panel.values):
+    for value in panel.values:
         if math.isnan(value):
             continue
-        title = f"<title>seed no. {seed + 1}: {value:.4g}</title>"
+        title = f"<title>{value:.4g}</title>"
         if math.isinf(value):
             dots.append(f'<text class="dot" x="{x(value):.1f}" y="{y + 4}">{"→" if value > 0 else "←"}{title}</text>')
         else:

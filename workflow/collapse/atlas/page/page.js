@@ -121,10 +121,12 @@ function explorer(name) {
   const place = element("div", { className: "chart wide", tabIndex: 0 });
   place.setAttribute("role", "region");
   place.setAttribute("aria-label", `Chart of ${name}`);
-  const box = element("div", {}, element("h4", { textContent: `${name}: ${table.title}` }), form, place);
+  const said = element("p", { className: "where" });
+  const box = element("div", {}, element("h4", { textContent: `${name}: ${table.title}` }), form, said, place);
   const draw = () => {
     const asked = chosen(form);
-    const there = rows.filter((row) => row[asked.y] !== null && row[asked.y] !== undefined);
+    const there = rows.filter((row) => isNumber(row[asked.y]));
+    said.textContent = there.length < rows.length ? `${rows.length - there.length} of ${rows.length} rows are not drawn: ${asked.y} is missing or infinite.` : "";
     embed(place, lines(there, { ...asked, line: !table.values.includes(asked.x), width: Math.min(760, innerWidth - 150) }));
   };
   form.onchange = draw;
@@ -225,7 +227,7 @@ addEventListener("afterprint", () => printing.forEach((claim) => (claim.open = f
 
 // ---- all runs ----
 const all = atlas.matrix, matrixForm = $("#matrix-form");
-const placeOf = (m) => `${m.metric}, ${m.layer === "-" ? "images" : m.layer}${m.split === "-" ? "" : `, ${m.split}`}${m.bn_mode === "train" ? ", batch norms as in training" : ""}${m.classes === "all" ? "" : `, ${m.classes} classes`}`;
+const placeOf = (m) => `${m.metric}, ${m.layer === "-" ? "images" : m.layer}${m.split === "-" ? "" : `, ${m.split}`}${m.bn_mode === "train" ? ", batch norms as in training" : ""}${m.classes === "all" ? "" : `, ${m.classes} classes`}${m.measuring && `, measured as ${m.measuring}`}`;
 const setting = (run, name) => run.settings[all.settings.indexOf(name)];
 const valuesOf = (name) => [...new Set(all.runs.map((run) => setting(run, name)))].sort((a, b) => (isNumber(a) && isNumber(b) ? a - b : String(a).localeCompare(String(b))));
 const titled = (name) => [atlas.titles[name] ?? String(name), String(name)];
@@ -255,17 +257,19 @@ async function drawMatrix() {
   const only = Object.entries(FILTERS).filter(([name]) => asked[`only-${name}`]);
   const wanted = all.runs.map((run, i) => [run, i]).filter(([run]) => only.every(([name, of]) => of(run).includes(asked[`only-${name}`])));
   const at = new Map(measure.runs.map((run, i) => [run, i]));
-  const why = (run, i) => measure.reasons[at.get(i)] ?? (run.status === "diverged" ? run.reason : "not measured of this run");
+  const why = (run, i) => at.has(i) && measure.values[at.get(i)] !== null ? "infinite" : measure.reasons[at.get(i)] ?? (run.status === "diverged" ? run.reason : "not measured of this run");
+  const having = wanted.filter(([, i]) => at.has(i));
+  const told = all.settings.filter((name) => new Set(having.map(([run]) => setting(run, name))).size > 1);
+  const order = [...new Set([...told, ...all.settings])]; // what tells these runs apart comes first
   const rows = wanted.map(([run, i]) => ({
-    value: at.has(i) ? measure.values[at.get(i)] : null, ...Object.fromEntries(all.settings.map((name, k) => [name, run.settings[k]])),
+    value: at.has(i) ? measure.values[at.get(i)] : null, ...Object.fromEntries(order.map((name) => [name, setting(run, name)])),
     paper: run.tables[0].split("/")[0], tables: run.tables.join(" "), status: run.status, seconds: run.seconds, device: run.device, torch: run.torch, finished: run.finished, commit: run.commit, run: run.folder,
-    "why no value": at.has(i) && measure.values[at.get(i)] !== null ? "" : why(run, i),
+    "why not drawn": at.has(i) && isNumber(measure.values[at.get(i)]) ? "" : why(run, i),
   }));
   const there = rows.filter((row) => isNumber(row.value));
   const lacking = rows.length - there.length;
-  const reasons = [...new Set(rows.map((row) => row["why no value"]).filter(Boolean))].slice(0, 3).join("; ");
+  const reasons = [...new Set(rows.map((row) => row["why not drawn"]).filter(Boolean))].slice(0, 3).join("; ");
   $("#matrix-said").textContent = `${placeOf(measure)}: ${all.meanings[measure.metric]}. ${there.length} runs have it${lacking ? `; ${lacking} do not (${reasons})` : ""}.`;
-  const told = all.settings.filter((name) => new Set(there.map((row) => row[name])).size > 1);
   const brief = there.map((row) => Object.fromEntries([[placeOf(measure), row.value], ...[...new Set([asked.x, asked.colourBy, ...told])].map((name) => [name, row[name]]), ["run", row.run]]));
   await embed($("#matrix-chart"), lines(brief, { ...asked, y: placeOf(measure), facet: "", line: false, width: Math.max(220, Math.min(900, innerWidth - 260)) }));
   const DataTable = await datatables();
